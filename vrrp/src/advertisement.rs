@@ -1,0 +1,180 @@
+//! The one message of VRRPv3, as bytes and as meaning (RFC 9568 §5).
+//!
+//! ```text
+//!  0                   1                   2                   3
+//!  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//! |Version| Type  | Virtual Rtr ID|   Priority    |  Count Addr   |
+//! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//! |Reserve| Max Advertise Interval|          Checksum             |
+//! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//! |                   IPv4 or IPv6 addresses ...                  |
+//! ```
+//!
+//! Decoding never panics, checks in the order of RFC 9568 §7.1 and its errata, and says which check failed.
+//! Whether an advertisement matters to us is for the [router](crate::VirtualRouter) to say.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+pub use crate::checksum::ChecksumForm;
+use crate::envelope::Envelope;
+use crate::types::{Interval, Priority, Vrid};
+
+/// What an active router says about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advertisement {
+    /// The virtual router that this is about.
+    pub vrid: Vrid,
+    /// The sender's priority; [`Priority::RELEASE`] when it lets go.
+    pub priority: Priority,
+    /// The sender's interval between advertisements.
+    pub interval: Interval,
+    /// The virtual addresses: 1 to 255, of one family. IPv6 has the link-local one first.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// Why a packet is no valid advertisement: the first check that it fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// The IPv4 header is shorter than it says, a fragment, or of another IP version.
+    #[error("IPv4 header is broken")]
+    IpHeader,
+    /// The packet is of another protocol than VRRP, 112.
+    #[error("IP protocol `{0}` is not VRRP")]
+    Protocol(u8),
+    /// The packet has passed a router (RFC 9568 §5.1.1.3, §5.1.2.3).
+    #[error("TTL `{0}` is not 255")]
+    Ttl(u8),
+    /// A version that we do not speak.
+    #[error("version `{0}` is not 3")]
+    Version(u8),
+    /// The packet is shorter than its fields say.
+    #[error("message has `{actual}` octets instead of `{expected}`")]
+    Length {
+        /// What the fields ask for, in octets.
+        expected: usize,
+        /// What arrived, in octets.
+        actual: usize,
+    },
+    /// The checksum fits in no form.
+    #[error("checksum is wrong")]
+    Checksum,
+    /// The only type is 1.
+    #[error("type `{0}` is not advertisement")]
+    Type(u8),
+    /// VRIDs are 1 to 255.
+    #[error("VRID is `0`")]
+    Vrid,
+    /// An advertisement has at least one address (erratum 8299).
+    #[error("address count is `0`")]
+    NoAddress,
+    /// Intervals are 1 to 4095 (erratum 8301).
+    #[error("interval is `0`")]
+    Interval,
+    /// The first IPv6 address is the virtual router's link-local one (erratum 8300).
+    #[error("first address `{0}` is not link-local")]
+    FirstAddress(Ipv6Addr),
+}
+
+impl Advertisement {
+    /// Reads the payload of an IP packet. Octets after the last address are ignored.
+    ///
+    /// # Errors
+    /// The first failed check, in the order of RFC 9568 §7.1.
+    pub fn decode(
+        payload: &[u8],
+        envelope: &Envelope,
+    ) -> Result<(Self, ChecksumForm), DecodeError> {
+        if envelope.ttl != TTL {
+            return Err(DecodeError::Ttl(envelope.ttl));
+        }
+        let header: &[u8; HEADER_LEN] = payload
+            .first_chunk()
+            .ok_or(DecodeError::Length { expected: HEADER_LEN, actual: payload.len() })?;
+        let [version_type, vrid, priority, count, interval_high, interval_low, _, _] = *header;
+        if version_type >> 4 != VERSION {
+            return Err(DecodeError::Version(version_type >> 4));
+        }
+        let expected = HEADER_LEN + usize::from(count) * address_len(envelope.source);
+        let message = payload
+            .get(..expected)
+            .ok_or(DecodeError::Length { expected, actual: payload.len() })?;
+        let form =
+            ChecksumForm::recognize(payload, expected, envelope).ok_or(DecodeError::Checksum)?;
+        if version_type & 0x0f != TYPE_ADVERTISEMENT {
+            return Err(DecodeError::Type(version_type & 0x0f));
+        }
+        let vrid = Vrid::new(vrid).ok_or(DecodeError::Vrid)?;
+        let addresses = decode_addresses(&message[HEADER_LEN..], envelope.source);
+        let first = addresses.first().ok_or(DecodeError::NoAddress)?;
+        let centiseconds = u16::from_be_bytes([interval_high & 0x0f, interval_low]);
+        let interval = Interval::from_centiseconds(centiseconds).ok_or(DecodeError::Interval)?;
+        if let IpAddr::V6(first) = first
+            && !first.is_unicast_link_local()
+        {
+            return Err(DecodeError::FirstAddress(*first));
+        }
+        Ok((Self { vrid, priority: Priority::new(priority), interval, addresses }, form))
+    }
+
+    /// The message as the payload of an IP packet from `source` to `destination`, which some checksums cover.
+    ///
+    /// # Panics
+    /// When the addresses are more than 255 or of another family than `source`: a [`RouterConfig`](crate::RouterConfig)
+    /// and [`decode`](Self::decode) make no such advertisement.
+    #[must_use]
+    pub fn encode(&self, source: IpAddr, destination: IpAddr, form: ChecksumForm) -> Vec<u8> {
+        let count = u8::try_from(self.addresses.len()).expect("at most 255 addresses");
+        let interval = self.interval.centiseconds().to_be_bytes();
+        let mut message = Vec::with_capacity(HEADER_LEN + self.addresses.len() * ADDRESS_LEN_MAX);
+        message.extend([VERSION << 4 | TYPE_ADVERTISEMENT, self.vrid.value()]);
+        message.extend([self.priority.value(), count]);
+        message.extend([interval[0], interval[1], 0, 0]);
+        for address in &self.addresses {
+            assert_eq!(address.is_ipv4(), source.is_ipv4(), "address `{address}` and `{source}`");
+            match address {
+                IpAddr::V4(address) => message.extend(address.octets()),
+                IpAddr::V6(address) => message.extend(address.octets()),
+            }
+        }
+        let checksum = form.compute(&message, source, destination);
+        message[CHECKSUM_AT..HEADER_LEN].copy_from_slice(&checksum.to_be_bytes());
+        message
+    }
+}
+
+fn address_len(source: IpAddr) -> usize {
+    match source {
+        IpAddr::V4(_) => 4,
+        IpAddr::V6(_) => ADDRESS_LEN_MAX,
+    }
+}
+
+fn decode_addresses(octets: &[u8], source: IpAddr) -> Vec<IpAddr> {
+    match source {
+        IpAddr::V4(_) => {
+            octets.as_chunks::<4>().0.iter().map(|&octets| Ipv4Addr::from(octets).into()).collect()
+        }
+        IpAddr::V6(_) => {
+            octets.as_chunks::<16>().0.iter().map(|&octets| Ipv6Addr::from(octets).into()).collect()
+        }
+    }
+}
+
+/// The version that we speak. Version 2 has the same first four octets.
+const VERSION: u8 = 3;
+
+/// The only type (RFC 9568 §5.2.2).
+const TYPE_ADVERTISEMENT: u8 = 1;
+
+/// TTL and hop limit: proof that no router forwarded the packet (RFC 9568 §5.1.1.3, §5.1.2.3).
+pub(crate) const TTL: u8 = 255;
+
+/// Octets before the first address.
+const HEADER_LEN: usize = 8;
+
+/// Octets of an IPv6 address.
+const ADDRESS_LEN_MAX: usize = 16;
+
+/// Where the checksum stands, up to the end of the header.
+const CHECKSUM_AT: usize = 6;

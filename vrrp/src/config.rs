@@ -1,0 +1,208 @@
+//! What a virtual router is told: valid by construction.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::types::{Interval, Priority, Vrid};
+
+/// The settings of one virtual router on one box.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouterConfig {
+    vrid: Vrid,
+    priority: Priority,
+    interval: Interval,
+    source: IpAddr,
+    addresses: Vec<IpAddr>,
+    preempt: Preempt,
+    checksum: Checksum,
+}
+
+impl RouterConfig {
+    /// A virtual router with priority 100, an interval of one second, no preemption and automatic checksums.
+    ///
+    /// `source` is the primary address of the interface: it is what our advertisements are sent from,
+    /// and it breaks ties. `addresses` are the virtual addresses, of the same family.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when there is no address, more than 255, the same twice, or one of another family than `source`.
+    pub fn new(vrid: Vrid, source: IpAddr, addresses: Vec<IpAddr>) -> Result<Self, ConfigError> {
+        check_addresses(source, &addresses)?;
+        Ok(Self {
+            vrid,
+            priority: Priority::DEFAULT,
+            interval: Interval::DEFAULT,
+            source,
+            addresses,
+            preempt: Preempt::Never,
+            checksum: Checksum::Auto,
+        })
+    }
+
+    /// The same with another priority, 1 to 255.
+    ///
+    /// # Errors
+    /// [`ConfigError::PriorityZero`] for priority 0.
+    pub fn with_priority(self, priority: Priority) -> Result<Self, ConfigError> {
+        if priority == Priority::RELEASE {
+            return Err(ConfigError::PriorityZero);
+        }
+        Ok(Self { priority, ..self })
+    }
+
+    /// The same with another interval between advertisements.
+    #[must_use]
+    pub fn with_interval(self, interval: Interval) -> Self {
+        Self { interval, ..self }
+    }
+
+    /// The same with another preemption mode.
+    #[must_use]
+    pub fn with_preempt(self, preempt: Preempt) -> Self {
+        Self { preempt, ..self }
+    }
+
+    /// The same with another checksum.
+    #[must_use]
+    pub fn with_checksum(self, checksum: Checksum) -> Self {
+        Self { checksum, ..self }
+    }
+
+    /// Names the virtual router on the link.
+    #[must_use]
+    pub fn vrid(&self) -> Vrid {
+        self.vrid
+    }
+
+    /// Our strength in the election, 1 to 255.
+    #[must_use]
+    pub fn priority(&self) -> Priority {
+        self.priority
+    }
+
+    /// Time between our advertisements.
+    #[must_use]
+    pub fn interval(&self) -> Interval {
+        self.interval
+    }
+
+    /// The address that we send from.
+    #[must_use]
+    pub fn source(&self) -> IpAddr {
+        self.source
+    }
+
+    /// The virtual addresses: 1 to 255, all of the family of [`source`](Self::source).
+    #[must_use]
+    pub fn addresses(&self) -> &[IpAddr] {
+        &self.addresses
+    }
+
+    /// The preemption mode as configured.
+    #[must_use]
+    pub fn preempt(&self) -> Preempt {
+        self.preempt
+    }
+
+    /// The preemption mode in force: the owner of the addresses always preempts (RFC 9568 §6.1).
+    #[must_use]
+    pub fn effective_preempt(&self) -> Preempt {
+        if self.is_owner() { Preempt::Immediate } else { self.preempt }
+    }
+
+    /// Which checksum we send.
+    #[must_use]
+    pub fn checksum(&self) -> Checksum {
+        self.checksum
+    }
+
+    /// Whether the addresses are the interface's own (priority 255, RFC 9568 §5.2.4).
+    #[must_use]
+    pub fn is_owner(&self) -> bool {
+        self.priority == Priority::OWNER
+    }
+
+    /// How long the kernel keeps an address that is not renewed.
+    ///
+    /// Whole seconds, because the kernel counts so. At intervals of a second and more the lease ends before any
+    /// peer's Active_Down_Interval, so that two boxes cannot hold the address even if all of our processes are dead.
+    #[must_use]
+    pub fn lease(&self) -> Duration {
+        if self.interval < Interval::DEFAULT { LEASE_SHORT } else { LEASE }
+    }
+
+    /// Whether `other` is the same participant of the same election: same VRID, same source.
+    #[must_use]
+    pub(crate) fn same_participant(&self, other: &Self) -> bool {
+        self.vrid == other.vrid && self.source == other.source
+    }
+}
+
+fn check_addresses(source: IpAddr, addresses: &[IpAddr]) -> Result<(), ConfigError> {
+    if addresses.is_empty() {
+        return Err(ConfigError::NoAddress);
+    }
+    if addresses.len() > ADDRESSES_MAX {
+        return Err(ConfigError::TooManyAddresses(addresses.len()));
+    }
+    for (index, &address) in addresses.iter().enumerate() {
+        if address.is_ipv4() != source.is_ipv4() {
+            return Err(ConfigError::MixedFamilies(address, source));
+        }
+        if addresses[..index].contains(&address) {
+            return Err(ConfigError::DuplicateAddress(address));
+        }
+    }
+    Ok(())
+}
+
+/// The count of addresses is one octet (RFC 9568 §5.2.5).
+const ADDRESSES_MAX: usize = 255;
+
+/// Shorter than 3 x 1 s, the shortest Active_Down_Interval at intervals of a second and more; the kernel is up to 0.1 s late.
+const LEASE: Duration = Duration::from_secs(2);
+
+/// The shortest lease that the kernel can count. Below one second of interval a peer may be faster.
+const LEASE_SHORT: Duration = Duration::from_secs(1);
+
+/// Does a stronger router take over from a weaker active one (RFC 9568 §6.1, Preempt_Mode)?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preempt {
+    /// An active router stays until it fails.
+    Never,
+    /// Advertisements of a weaker router do not keep the stronger one waiting: it takes over when
+    /// its Active_Down_Timer runs out, as in RFC 9568 §6.4.2.
+    Immediate,
+    /// The stronger router first listens to the weaker one for this long.
+    After(Duration),
+}
+
+/// Which bytes the checksum of VRRPv3 over IPv4 covers when we send. All forms are accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checksum {
+    /// The form the peer uses; until one is heard, that of RFC 9568.
+    Auto,
+    /// The VRRP message alone (RFC 9568 §5.2.8).
+    Rfc9568,
+    /// The message and an IPv4 pseudo-header (RFC 5798 as keepalived and FRR read it).
+    Rfc5798,
+}
+
+/// Why a [`RouterConfig`] cannot be built.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// Priority 0 means release and is never configured.
+    #[error("priority `0` is reserved for letting go")]
+    PriorityZero,
+    /// A virtual router without an address has nothing to do.
+    #[error("a virtual router needs at least one address")]
+    NoAddress,
+    /// The count is one octet on the wire (RFC 9568 §5.2.5).
+    #[error("`{0}` addresses do not fit one advertisement, which carries at most 255")]
+    TooManyAddresses(usize),
+    /// IPv4 and IPv6 are different virtual routers even with the same VRID (RFC 9568 §5.1).
+    #[error("address `{0}` is of another family than the source `{1}`")]
+    MixedFamilies(IpAddr, IpAddr),
+    /// The same virtual address twice.
+    #[error("address `{0}` appears twice")]
+    DuplicateAddress(IpAddr),
+}

@@ -1,0 +1,67 @@
+//! What is counted, under the names of RFC 6527 where it has one.
+
+use crate::advertisement::DecodeError;
+
+/// Events of one virtual router since it was made. They only grow.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// How often we became active.
+    pub active_transitions: u64,
+    /// Valid advertisements heard from other routers.
+    pub advertisements_received: u64,
+    /// Advertisements sent, those of priority 0 included.
+    pub advertisements_sent: u64,
+    /// Advertisements of priority 0 heard.
+    pub priority_zero_received: u64,
+    /// Advertisements of priority 0 sent.
+    pub priority_zero_sent: u64,
+    /// Advertisements heard whose addresses are not ours; they count in the election all the same.
+    pub address_list_errors: u64,
+    /// Advertisements for another VRID, ignored.
+    pub vrid_errors: u64,
+    /// Advertisements from our own source address, ignored: an echo, or a box with our address.
+    pub own_source_received: u64,
+    /// How often we were late: did not run for so long that a peer may have taken over.
+    pub late: u64,
+}
+
+/// Packets that were no valid advertisement, by the first check that they failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DecodeErrors {
+    /// The IP header is broken or not of VRRP.
+    pub ip_header_errors: u64,
+    /// TTL or hop limit is not 255.
+    pub ip_ttl_errors: u64,
+    /// Not version 3.
+    pub version_errors: u64,
+    /// Shorter than its fields say.
+    pub packet_length_errors: u64,
+    /// No form of the checksum fits.
+    pub checksum_errors: u64,
+    /// Not of type advertisement.
+    pub invalid_type: u64,
+    /// VRID 0.
+    pub vrid_errors: u64,
+    /// Without an address, or IPv6 without the link-local one in front.
+    pub address_list_errors: u64,
+    /// An interval of 0.
+    pub interval_errors: u64,
+}
+
+impl DecodeErrors {
+    /// Counts one rejected packet.
+    pub fn count(&mut self, error: &DecodeError) {
+        let counter = match error {
+            DecodeError::IpHeader | DecodeError::Protocol(_) => &mut self.ip_header_errors,
+            DecodeError::Ttl(_) => &mut self.ip_ttl_errors,
+            DecodeError::Version(_) => &mut self.version_errors,
+            DecodeError::Length { .. } => &mut self.packet_length_errors,
+            DecodeError::Checksum => &mut self.checksum_errors,
+            DecodeError::Type(_) => &mut self.invalid_type,
+            DecodeError::Vrid => &mut self.vrid_errors,
+            DecodeError::NoAddress | DecodeError::FirstAddress(_) => &mut self.address_list_errors,
+            DecodeError::Interval => &mut self.interval_errors,
+        };
+        *counter += 1;
+    }
+}

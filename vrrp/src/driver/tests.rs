@@ -1,0 +1,268 @@
+//! The driver against a host made of queues, in virtual time.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use tokio::task::LocalSet;
+use tokio::time::{advance, timeout};
+
+use super::*;
+use crate::advertisement::Advertisement;
+use crate::checksum::ChecksumForm;
+use crate::types::{Interval, Priority, Vrid};
+
+const OURS: &str = "192.0.2.2";
+const THEIRS: &str = "192.0.2.3";
+const VIP: &str = "192.0.2.1";
+
+/// What the host was told, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Told {
+    Add,
+    Remove,
+    Advertise(u8),
+    Announce,
+    Arm,
+    Disarm,
+}
+
+#[derive(Debug, Default)]
+struct World {
+    told: Vec<Told>,
+    /// Events that wake the driver.
+    events: VecDeque<Event>,
+    /// Packets that wait in the socket without having woken anybody.
+    unread: VecDeque<Event>,
+    add_fails: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct FakeHost {
+    world: Rc<RefCell<World>>,
+    errors: DecodeErrors,
+}
+
+impl FakeHost {
+    fn tell(&self, told: Told) {
+        self.world.borrow_mut().told.push(told);
+    }
+
+    fn told(&self) -> Vec<Told> {
+        std::mem::take(&mut self.world.borrow_mut().told)
+    }
+}
+
+impl Platform for FakeHost {
+    async fn next_event(&mut self) -> Event {
+        let event = self.world.borrow_mut().events.pop_front();
+        match event {
+            Some(event) => event,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn pending_event(&mut self) -> Option<Event> {
+        self.world.borrow_mut().unread.pop_front()
+    }
+
+    async fn add_addresses(&mut self, _: &[IpAddr], _: Duration) -> Result<(), String> {
+        self.tell(Told::Add);
+        if self.world.borrow().add_fails { Err("not permitted".to_owned()) } else { Ok(()) }
+    }
+
+    async fn remove_addresses(&mut self, _: &[IpAddr]) -> Result<(), String> {
+        self.tell(Told::Remove);
+        Ok(())
+    }
+
+    fn advertise(&mut self, advert: &Advertisement, _: ChecksumForm) -> Result<(), String> {
+        self.tell(Told::Advertise(advert.priority.value()));
+        Ok(())
+    }
+
+    fn announce(&mut self, _: &[IpAddr]) -> Result<(), String> {
+        self.tell(Told::Announce);
+        Ok(())
+    }
+
+    fn arm(&mut self, farewell: &Advertisement, _: ChecksumForm) {
+        assert_eq!(farewell.priority, Priority::RELEASE);
+        self.tell(Told::Arm);
+    }
+
+    fn disarm(&mut self) {
+        self.tell(Told::Disarm);
+    }
+
+    fn decode_errors(&self) -> &DecodeErrors {
+        &self.errors
+    }
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().expect("an address")
+}
+
+/// Adverts every 100 ms, priority 100: Active_Down is 361 ms.
+fn config() -> RouterConfig {
+    let vrid = Vrid::new(51).expect("not 0");
+    RouterConfig::new(vrid, ip(OURS), vec![ip(VIP)])
+        .expect("valid")
+        .with_interval(Interval::from_centiseconds(10).expect("in range"))
+}
+
+fn advert(priority: u8) -> Event {
+    Event::Advertisement {
+        source: ip(THEIRS),
+        advert: Advertisement {
+            vrid: config().vrid(),
+            priority: Priority::new(priority),
+            interval: config().interval(),
+            addresses: vec![ip(VIP)],
+        },
+        form: ChecksumForm::Rfc9568,
+    }
+}
+
+struct Running {
+    host: FakeHost,
+    status: watch::Receiver<Status>,
+    commands: mpsc::Sender<Command>,
+    driver: tokio::task::JoinHandle<()>,
+}
+
+/// A driver that takes part in the election.
+async fn started() -> Running {
+    let host = FakeHost::default();
+    let (driver, status) = Driver::new(config(), host.clone());
+    let (commands, receiver) = mpsc::channel(8);
+    let driver = tokio::task::spawn_local(driver.run(receiver));
+    commands.send(Command::Start).await.expect("the driver runs");
+    let mut running = Running { host, status, commands, driver };
+    running.becomes(Role::Backup).await;
+    running
+}
+
+impl Running {
+    /// Virtual time passes until the router has this role.
+    async fn becomes(&mut self, role: Role) {
+        let wait = self.status.wait_for(|status| status.role == role);
+        let reached = timeout(Duration::from_secs(60), wait).await.is_ok();
+        assert!(reached, "the router never became {role}");
+    }
+}
+
+async fn in_virtual_time(test: impl Future<Output = ()>) {
+    tokio::time::pause();
+    LocalSet::new().run_until(test).await;
+}
+
+#[tokio::test]
+async fn the_guard_is_armed_before_the_address_is_there() {
+    in_virtual_time(async {
+        let mut running = started().await;
+        running.becomes(Role::Active).await;
+        let expected = [Told::Advertise(100), Told::Arm, Told::Add, Told::Announce];
+        assert_eq!(running.host.told(), expected);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_release_is_answered_when_the_address_is_gone() {
+    in_virtual_time(async {
+        let mut running = started().await;
+        running.becomes(Role::Active).await;
+        running.host.told();
+        let (done, answer) = oneshot::channel();
+        running.commands.send(Command::Release(done)).await.expect("the driver runs");
+        answer.await.expect("answered");
+        assert_eq!(running.host.told(), [Told::Remove, Told::Advertise(0), Told::Disarm]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_an_owner_the_driver_lets_go_and_ends() {
+    in_virtual_time(async {
+        let mut running = started().await;
+        running.becomes(Role::Active).await;
+        running.host.told();
+        drop(running.commands);
+        running.driver.await.expect("it ends by itself");
+        assert_eq!(running.host.told(), [Told::Remove, Told::Advertise(0), Told::Disarm]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn adverts_that_wait_unread_prevent_a_false_takeover() {
+    in_virtual_time(async {
+        let running = started().await;
+        running.host.world.borrow_mut().unread.push_back(advert(150));
+        advance(Duration::from_millis(400)).await;
+        tokio::task::yield_now().await;
+        let status = running.status.borrow().clone();
+        assert_eq!(status.role, Role::Backup);
+        assert_eq!(status.peer.expect("heard").address, ip(THEIRS));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_address_that_cannot_be_added_is_a_fault() {
+    in_virtual_time(async {
+        let mut running = started().await;
+        running.host.world.borrow_mut().add_fails = true;
+        running.becomes(Role::Initialize).await;
+        let expected = [
+            Told::Advertise(100),
+            Told::Arm,
+            Told::Add,
+            Told::Remove,
+            Told::Advertise(0),
+            Told::Disarm,
+        ];
+        assert_eq!(running.host.told(), expected);
+        let transition = running.status.borrow().last_transition.clone().expect("changed");
+        assert!(transition.reason.to_string().contains("not permitted"), "{}", transition.reason);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_new_guard_is_told_what_the_old_one_knew() {
+    in_virtual_time(async {
+        let mut running = started().await;
+        running.becomes(Role::Active).await;
+        running.host.told();
+        running.commands.send(Command::Rearm).await.expect("the driver runs");
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(running.host.told(), [Told::Arm]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_guard_says_farewell_in_the_form_that_the_peer_understands() {
+    in_virtual_time(async {
+        let mut running = started().await;
+        running.becomes(Role::Active).await;
+        running.host.told();
+        let mut weaker = advert(50);
+        if let Event::Advertisement { form, .. } = &mut weaker {
+            *form = ChecksumForm::Rfc5798;
+        }
+        running.host.world.borrow_mut().unread.push_back(weaker);
+        advance(Duration::from_millis(100)).await;
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        assert!(running.host.told().contains(&Told::Arm));
+    })
+    .await;
+}

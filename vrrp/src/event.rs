@@ -1,0 +1,176 @@
+//! The vocabulary between the election and its host: what happened, what to do, and why.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use crate::advertisement::Advertisement;
+use crate::checksum::ChecksumForm;
+use crate::config::RouterConfig;
+use crate::types::Priority;
+
+/// Something that happened to a virtual router.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Take part in the election from now on (RFC 9568 §6.4.1).
+    Startup,
+    /// Let go of the addresses and leave the election (RFC 9568 §6.4.2, §6.4.3).
+    Shutdown,
+    /// The time that [`poll_timeout`](crate::VirtualRouter::poll_timeout) named has come.
+    Timer,
+    /// A valid advertisement for our VRID arrived.
+    Advertisement {
+        /// The sender's address in the IP header; breaks ties.
+        source: IpAddr,
+        /// The message.
+        advert: Advertisement,
+        /// Which checksum the sender uses.
+        form: ChecksumForm,
+    },
+    /// The interface gained or lost its carrier, or was removed.
+    Link(LinkState),
+    /// A virtual address that we hold was removed by someone else.
+    AddressLost(IpAddr),
+    /// The host could not carry out an action; the text says why.
+    ActionFailed(String),
+    /// New settings. Equal settings cause no action and touch no timer.
+    Reconfigure(RouterConfig),
+}
+
+/// Whether the interface can carry packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkState {
+    /// Administratively up, with carrier.
+    Up,
+    /// Down, without carrier, or absent.
+    Down,
+}
+
+/// An order to the host, to be carried out in the order given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Add these addresses, or renew their lease: idempotent. They vanish by themselves after `lease` without renewal.
+    AddAddresses {
+        /// The virtual addresses.
+        addresses: Vec<IpAddr>,
+        /// The kernel removes an address that was not renewed for this long; whole seconds.
+        lease: Duration,
+    },
+    /// Remove these addresses; absent ones are no error.
+    RemoveAddresses(Vec<IpAddr>),
+    /// Send the advertisement.
+    Advertise(Advertisement, ChecksumForm),
+    /// Tell the link who holds these addresses: gratuitous ARP or unsolicited NA (RFC 9568 §8.1.2, §8.2.2).
+    Announce(Vec<IpAddr>),
+}
+
+/// The state of a virtual router without its timers (RFC 9568 §6.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Takes no part in the election.
+    Initialize,
+    /// Watches the active router.
+    Backup,
+    /// Holds the addresses.
+    Active,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Initialize => "initialize",
+            Self::Backup => "backup",
+            Self::Active => "active",
+        })
+    }
+}
+
+/// A change of state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// The state left.
+    pub from: Role,
+    /// The state entered.
+    pub to: Role,
+    /// What caused the change.
+    pub reason: Reason,
+    /// When it happened.
+    pub at: Instant,
+}
+
+/// Why a virtual router changed its state. `Display` gives a sentence fit for `haagent status`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The router was started.
+    Started,
+    /// The router was started and owns the addresses.
+    Owner,
+    /// No advertisement arrived for this long.
+    Silence(Duration),
+    /// The active router let go by priority 0.
+    Released {
+        /// The router that let go.
+        by: IpAddr,
+    },
+    /// We are stronger than the router that was active.
+    Preempted {
+        /// The weaker router.
+        peer: IpAddr,
+        /// Its priority.
+        priority: Priority,
+    },
+    /// A stronger router is active: a higher priority, or the higher address at the same priority.
+    Stronger {
+        /// The stronger router.
+        peer: IpAddr,
+        /// Its priority.
+        priority: Priority,
+    },
+    /// We did not run for this long, so that another router may be active by now.
+    Late(Duration),
+    /// The interface lost its carrier.
+    LinkDown,
+    /// The interface has its carrier again.
+    LinkUp,
+    /// The host failed to carry out an action.
+    Fault(String),
+    /// A failed router tries again.
+    Retry,
+    /// The router was told to let go.
+    Shutdown,
+    /// The VRID or the source address was changed, which makes us another participant.
+    Reconfigured,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Started => f.write_str("started"),
+            Self::Owner => f.write_str("started as owner of the addresses"),
+            Self::Silence(time) => write!(f, "no advertisement for {}", Millis(*time)),
+            Self::Released { by } => write!(f, "{by} let go"),
+            Self::Preempted { peer, priority } => {
+                write!(f, "preempted {peer} with priority {priority}")
+            }
+            Self::Stronger { peer, priority } => {
+                write!(f, "{peer} with priority {priority} is stronger")
+            }
+            Self::Late(time) => write!(f, "late: did not advertise for {}", Millis(*time)),
+            Self::LinkDown => f.write_str("link down"),
+            Self::LinkUp => f.write_str("link up"),
+            Self::Fault(text) => write!(f, "fault: {text}"),
+            Self::Retry => f.write_str("trying again after a fault"),
+            Self::Shutdown => f.write_str("shut down"),
+            Self::Reconfigured => f.write_str("new VRID or source address"),
+        }
+    }
+}
+
+/// A duration in whole milliseconds, as people read timers.
+struct Millis(Duration);
+
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ms", self.0.as_millis())
+    }
+}

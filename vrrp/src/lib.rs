@@ -1,0 +1,77 @@
+//! VRRP (RFC 9568): the election as a state machine without I/O, and its Linux host.
+//!
+//! A *virtual router* is one or more addresses that wander between boxes. Each box runs a [`VirtualRouter`] for it;
+//! one of them is *active* and holds the addresses, the others are *backups*:
+//!
+//! - The active router advertises itself every interval. A backup that hears nothing for three intervals and its
+//!   skew, which is shorter the higher its priority, becomes active: advertise, add the addresses, announce them.
+//! - An active router that lets go on purpose removes the addresses and advertises priority 0: the backups wait for
+//!   their skew only.
+//! - Two active routers that hear each other settle it at once: the higher priority stays, then the higher source address.
+//! - A stronger backup leaves a weaker active router alone unless told to [`Preempt`].
+//!
+//! ```text
+//!   socket ─ Envelope, Advertisement::decode ─┐                          ┌─ Advertise ─ encode ─ socket
+//!   netlink ─ Link, AddressLost ──────────────┼─ Event → VirtualRouter → Action ─ AddAddresses ─ netlink
+//!   clock ─ poll_timeout, Timer ──────────────┘                          └─ Announce ─ gratuitous_arp
+//! ```
+//!
+//! This side of the picture, [`VirtualRouter`] and the message codec, knows neither clock nor socket: it builds
+//! with `--no-default-features`, and that build is the proof. The feature `linux` adds the host.
+//!
+//! Read on in [`router`], the election; then [`state`] and [`schedule`], its timers; then [`Advertisement`].
+//!
+//! ```
+//! use std::time::Instant;
+//! use vrrp::{Action, Event, Role, RouterConfig, VirtualRouter, Vrid};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let vrid = Vrid::new(51).ok_or("VRID 0")?;
+//! let config = RouterConfig::new(vrid, "192.0.2.2".parse()?, vec!["192.0.2.1".parse()?])?;
+//! let mut router = VirtualRouter::new(config);
+//!
+//! # #[expect(clippy::disallowed_methods, reason = "an example has no driver")]
+//! let started_at = Instant::now();
+//! assert!(router.handle(Event::Startup, started_at).is_empty());
+//!
+//! // Nobody advertises: 3 x 1 s + (256 - 100) / 256 s later the silence has lasted long enough.
+//! let due = router.poll_timeout().ok_or("no timer")?;
+//! assert_eq!((due - started_at).as_millis(), 3_609);
+//! let actions = router.handle(Event::Timer, due);
+//! assert!(matches!(actions[..], [Action::Advertise(..), Action::AddAddresses { .. }, Action::Announce(_)]));
+//! assert_eq!(router.role(), Role::Active);
+//! # Ok(())
+//! # }
+//! ```
+#![warn(clippy::wildcard_enum_match_arm)]
+
+mod advertisement;
+mod announce;
+mod checksum;
+mod config;
+mod counters;
+#[cfg(feature = "linux")]
+pub mod driver;
+mod envelope;
+mod event;
+#[cfg(feature = "linux")]
+pub mod linux;
+mod peer;
+#[cfg(feature = "linux")]
+pub mod platform;
+pub mod router;
+pub mod schedule;
+pub mod state;
+mod types;
+
+pub use advertisement::{Advertisement, ChecksumForm, DecodeError};
+pub use announce::{ARP_FRAME_LEN, ArpForm, gratuitous_arp};
+pub use checksum::MULTICAST_GROUP;
+pub use config::{Checksum, ConfigError, Preempt, RouterConfig};
+pub use counters::{Counters, DecodeErrors};
+pub use envelope::Envelope;
+pub use event::{Action, Event, LinkState, Reason, Role, Transition};
+pub use peer::Peer;
+pub use router::VirtualRouter;
+pub use state::{ActiveState, BackupState, InitializeState, State};
+pub use types::{Interval, Priority, Vrid};

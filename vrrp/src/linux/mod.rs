@@ -1,0 +1,305 @@
+//! A virtual router's host: raw sockets, netlink and packet sockets of Linux.
+//!
+//! Owns no decision. Sockets are opened when the interface has a carrier and closed when it loses it,
+//! so that an interface may come late, go, or be replaced by another of the same name.
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "netlink's enums are open-ended")]
+
+mod address;
+mod frames;
+mod netlink;
+mod socket;
+mod watch;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+pub use address::{ADDRESS_PROTOCOL, removal_request};
+pub use netlink::Netlink;
+
+use frames::FrameSocket;
+use socket::AdvertSocket;
+use watch::{Interface, Watch};
+
+use crate::advertisement::{Advertisement, DecodeError};
+use crate::announce::{ArpForm, gratuitous_arp};
+use crate::checksum::{ChecksumForm, MULTICAST_GROUP};
+use crate::counters::DecodeErrors;
+use crate::envelope::Envelope;
+use crate::event::{Event, LinkState};
+use crate::platform::Platform;
+use crate::types::Vrid;
+
+/// Pause before sockets that could not be opened are tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What must be done if this process dies while it holds addresses, prepared to the last byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Will {
+    /// Netlink requests that remove the addresses.
+    pub removals: Vec<Vec<u8>>,
+    /// The advertisement with priority 0, to be sent to [`MULTICAST_GROUP`].
+    pub farewell: Vec<u8>,
+}
+
+/// Keeps a [`Will`] where the death of this process does not reach it.
+pub trait Executor: fmt::Debug {
+    /// Replaces the will of this virtual router; `sender` is the socket the farewell leaves by.
+    fn arm(&self, vrid: Vrid, index: u32, will: &Will, sender: BorrowedFd<'_>);
+    /// Forgets the will of this virtual router.
+    fn disarm(&self, vrid: Vrid, index: u32);
+}
+
+/// One interface of this host, as the [`Platform`] of one virtual router.
+#[derive(Debug)]
+pub struct Linux<E> {
+    interface: String,
+    vrid: Vrid,
+    source: Ipv4Addr,
+    watch: Watch,
+    /// What of the interface has been told already.
+    told: Interface,
+    netlink: Netlink,
+    sockets: Option<Sockets>,
+    /// Addresses that we added: kernels before 5.18 do not keep the tag.
+    added: BTreeSet<IpAddr>,
+    executor: E,
+    armed: Option<u32>,
+    decode_errors: DecodeErrors,
+}
+
+#[derive(Debug)]
+struct Sockets {
+    adverts: AdvertSocket,
+    frames: FrameSocket,
+}
+
+impl<E: Executor> Linux<E> {
+    /// Starts to follow the interface, which need not exist yet. Runs on the current tokio runtime.
+    ///
+    /// # Errors
+    /// When the kernel refuses netlink sockets.
+    pub async fn open(
+        interface: &str,
+        vrid: Vrid,
+        source: Ipv4Addr,
+        executor: E,
+    ) -> io::Result<Self> {
+        let watch = Watch::open(interface).await?;
+        // As if the link were up: `next_event` tells at once if it is not.
+        let told = Interface { link: LinkState::Up, ..watch.interface() };
+        Ok(Self {
+            interface: interface.to_owned(),
+            vrid,
+            source,
+            watch,
+            told,
+            netlink: Netlink::open()?,
+            sockets: None,
+            added: BTreeSet::new(),
+            executor,
+            armed: None,
+            decode_errors: DecodeErrors::default(),
+        })
+    }
+
+    /// The difference between the interface as it is and as it was told.
+    fn news(&mut self) -> Option<Event> {
+        let now = self.watch.interface();
+        if now.index != self.told.index {
+            // Another interface of the same name: down first, so that everything is set up again.
+            self.sockets = None;
+            self.told = Interface { link: LinkState::Down, ..now };
+            return Some(Event::Link(LinkState::Down));
+        }
+        let link = self.link(&now);
+        if link != self.told.link {
+            self.told = Interface { link, ..now };
+            return Some(Event::Link(link));
+        }
+        let lost = self.added.iter().find(|ip| self.told.holds(ip) && !now.holds(ip)).copied();
+        if let Some(ip) = lost {
+            self.told.ours.remove(&ip);
+            self.told.foreign.remove(&ip);
+        } else {
+            self.told = Interface { link, ..now };
+        }
+        lost.map(Event::AddressLost)
+    }
+
+    /// A link on which we cannot hear is as good as down: silence on it proves nothing.
+    fn link(&mut self, now: &Interface) -> LinkState {
+        if now.link == LinkState::Down {
+            self.sockets = None;
+            return LinkState::Down;
+        }
+        let opened = self.sockets().map(|_| ());
+        if let (Err(error), LinkState::Up) = (&opened, self.told.link) {
+            tracing::error!(%error, "cannot take part in the election, trying again");
+        }
+        if opened.is_ok() { LinkState::Up } else { LinkState::Down }
+    }
+
+    fn sockets(&mut self) -> Result<&mut Sockets, String> {
+        if self.sockets.is_none() {
+            let (name, source) = (&self.interface, self.source);
+            let index = self.index()?;
+            let adverts = AdvertSocket::open(name, index, source).map_err(|error| {
+                format!("cannot open a VRRP socket on `{name}` with source `{source}`: {error}")
+            })?;
+            let frames = FrameSocket::open(name)
+                .map_err(|error| format!("cannot open a packet socket on `{name}`: {error}"))?;
+            self.sockets = Some(Sockets { adverts, frames });
+        }
+        Ok(self.sockets.as_mut().expect("opened above"))
+    }
+
+    fn reject(&mut self, error: &DecodeError) {
+        self.decode_errors.count(error);
+        tracing::debug!(interface = self.interface, %error, "packet discarded");
+    }
+
+    fn index(&self) -> Result<u32, String> {
+        self.watch
+            .interface()
+            .index
+            .ok_or_else(|| format!("there is no interface `{}`", self.interface))
+    }
+}
+
+fn decode(packet: &[u8]) -> Result<Event, DecodeError> {
+    let (envelope, payload) = Envelope::from_ipv4(packet)?;
+    let (advert, form) = Advertisement::decode(payload, &envelope)?;
+    Ok(Event::Advertisement { source: envelope.source, advert, form })
+}
+
+impl Interface {
+    fn holds(&self, address: &IpAddr) -> bool {
+        self.ours.contains(address) || self.foreign.contains(address)
+    }
+}
+
+impl<E: Executor> Platform for Linux<E> {
+    async fn next_event(&mut self) -> Event {
+        loop {
+            if let Some(event) = self.news() {
+                return event;
+            }
+            let Some(sockets) = self.sockets.as_mut() else {
+                let _ = timeout(RETRY, self.watch.changed()).await;
+                continue;
+            };
+            tokio::select! {
+                biased;
+                received = sockets.adverts.receive() => match received {
+                    Ok(packet) => match decode(packet) {
+                        Ok(event) => return event,
+                        Err(error) => self.reject(&error),
+                    },
+                    // For example ENETDOWN, whose cause the watch is about to tell.
+                    Err(error) => tracing::debug!(%error, "cannot receive"),
+                },
+                () = self.watch.changed() => {}
+            }
+        }
+    }
+
+    fn pending_event(&mut self) -> Option<Event> {
+        loop {
+            let packet = self.sockets.as_mut()?.adverts.try_receive()?;
+            match decode(packet) {
+                Ok(event) => return Some(event),
+                Err(error) => self.reject(&error),
+            }
+        }
+    }
+
+    async fn add_addresses(&mut self, addresses: &[IpAddr], lease: Duration) -> Result<(), String> {
+        let index = self.index()?;
+        let present = self.watch.interface();
+        for address in addresses {
+            // An address that somebody else configured is not ours to lease or to remove.
+            if present.foreign.contains(address) && !self.added.contains(address) {
+                continue;
+            }
+            self.netlink.lease(index, *address, lease).await.map_err(|error| {
+                format!("cannot add `{address}` to `{}`: {error}", self.interface)
+            })?;
+            self.added.insert(*address);
+        }
+        Ok(())
+    }
+
+    async fn remove_addresses(&mut self, addresses: &[IpAddr]) -> Result<(), String> {
+        let present = self.watch.interface();
+        let Some(index) = present.index else {
+            self.added.clear();
+            return Ok(());
+        };
+        let mut result = Ok(());
+        for address in addresses {
+            let ours = self.added.remove(address) || present.ours.contains(address);
+            if ours && let Err(error) = self.netlink.remove(index, *address).await {
+                let name = &self.interface;
+                result = Err(format!("cannot remove `{address}` from `{name}`: {error}"));
+            }
+        }
+        result
+    }
+
+    fn advertise(&mut self, advert: &Advertisement, form: ChecksumForm) -> Result<(), String> {
+        let message = advert.encode(self.source.into(), MULTICAST_GROUP.into(), form);
+        let name = self.interface.clone();
+        let sockets = self.sockets()?;
+        sockets
+            .adverts
+            .send(&message)
+            .map_err(|error| format!("cannot send an advertisement on `{name}`: {error}"))
+    }
+
+    fn announce(&mut self, addresses: &[IpAddr]) -> Result<(), String> {
+        let (name, mac) = (self.interface.clone(), self.watch.interface().mac);
+        let sockets = self.sockets()?;
+        for address in addresses {
+            let IpAddr::V4(address) = address else { continue };
+            for form in [ArpForm::Request, ArpForm::Reply] {
+                sockets
+                    .frames
+                    .send(&gratuitous_arp(mac, *address, form))
+                    .map_err(|error| format!("cannot announce `{address}` on `{name}`: {error}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn arm(&mut self, farewell: &Advertisement, form: ChecksumForm) {
+        let Ok(index) = self.index() else { return };
+        let will = Will {
+            removals: farewell.addresses.iter().map(|ip| removal_request(index, *ip)).collect(),
+            farewell: farewell.encode(self.source.into(), MULTICAST_GROUP.into(), form),
+        };
+        if let Err(error) = self.sockets() {
+            tracing::warn!(%error, "cannot arm the guard");
+            return;
+        }
+        let sockets = self.sockets.as_ref().expect("opened above");
+        self.executor.arm(self.vrid, index, &will, sockets.adverts.sender());
+        self.armed = Some(index);
+    }
+
+    fn disarm(&mut self) {
+        if let Some(index) = self.armed.take() {
+            self.executor.disarm(self.vrid, index);
+        }
+    }
+
+    fn decode_errors(&self) -> &DecodeErrors {
+        &self.decode_errors
+    }
+}

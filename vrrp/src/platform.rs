@@ -1,0 +1,54 @@
+//! What the election asks of a host.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::advertisement::Advertisement;
+use crate::checksum::ChecksumForm;
+use crate::counters::DecodeErrors;
+use crate::event::Event;
+
+/// A host with one interface on which a virtual router lives.
+///
+/// Errors are texts for the operator: they become the reason of a fault.
+pub trait Platform {
+    /// The next advertisement, change of the link or lost address. Cancel-safe.
+    fn next_event(&mut self) -> impl Future<Output = Event>;
+
+    /// An advertisement that waits unread, if there is one: they are looked at before a timer is believed.
+    fn pending_event(&mut self) -> Option<Event>;
+
+    /// Adds the addresses or renews their lease; idempotent.
+    fn add_addresses(
+        &mut self,
+        addresses: &[IpAddr],
+        lease: Duration,
+    ) -> impl Future<Output = Result<(), String>>;
+
+    /// Removes those of the addresses that are ours; idempotent.
+    fn remove_addresses(
+        &mut self,
+        addresses: &[IpAddr],
+    ) -> impl Future<Output = Result<(), String>>;
+
+    /// Sends an advertisement.
+    ///
+    /// # Errors
+    /// When the packet could not be handed to the kernel.
+    fn advertise(&mut self, advert: &Advertisement, form: ChecksumForm) -> Result<(), String>;
+
+    /// Tells the link who holds the addresses.
+    ///
+    /// # Errors
+    /// When a frame could not be handed to the kernel.
+    fn announce(&mut self, addresses: &[IpAddr]) -> Result<(), String>;
+
+    /// From now on, should this process die, the addresses in this advertisement are to be removed, and it is to be sent.
+    fn arm(&mut self, farewell: &Advertisement, form: ChecksumForm);
+
+    /// Takes back what [`arm`](Self::arm) said.
+    fn disarm(&mut self);
+
+    /// Packets that were no valid advertisement.
+    fn decode_errors(&self) -> &DecodeErrors;
+}

@@ -1,0 +1,68 @@
+//! What an active router does while it stays active, and how it finds that it must not.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use super::VirtualRouter;
+use crate::event::Reason;
+use crate::state::{ActiveState, BackupState, State};
+
+impl VirtualRouter {
+    /// Lets go before anything else is done, even before the event is looked at: a peer may hold the addresses.
+    pub(super) fn step_down_if_late(&mut self, now: Instant) {
+        if let State::Active(active) = self.state
+            && let Some(silence) = active.late(&self.config, now)
+        {
+            self.counters.late += 1;
+            self.enter(State::Backup(BackupState::begin(now)), Reason::Late(silence), now);
+        }
+    }
+
+    pub(super) fn claim_if_due(&mut self, backup: &BackupState, now: Instant) {
+        if let Some(reason) = backup.claim(&self.config, now) {
+            self.enter(State::Active(ActiveState::begin(now)), reason, now);
+        }
+    }
+
+    pub(super) fn do_what_is_due(&mut self, mut active: ActiveState, now: Instant) {
+        if now >= active.advertise_at(&self.config) {
+            self.send(self.config.priority());
+            active.advertised_at = now;
+        }
+        if now >= active.renew_at(&self.config) {
+            self.add_addresses();
+            active.renewed_at = now;
+        }
+        if active.announcements.take_due(now) {
+            self.announce(self.config.addresses().to_vec());
+        }
+        self.state = State::Active(active);
+    }
+
+    /// Advertises out of turn; the next one in turn is an interval away.
+    pub(super) fn advertise(&mut self, mut active: ActiveState, now: Instant) {
+        self.send(self.config.priority());
+        active.advertised_at = now;
+        self.state = State::Active(active);
+    }
+
+    /// A weaker router claims to be active: assert the state to it, to bridges (§6.4.3), and to hosts.
+    pub(super) fn contradict(&mut self, mut active: ActiveState, now: Instant) {
+        active.announcements.contradict(now);
+        let announce = active.announcements.take_due(now);
+        self.advertise(active, now);
+        if announce {
+            self.announce(self.config.addresses().to_vec());
+        }
+    }
+
+    /// Somebody removed an address of ours.
+    pub(super) fn restore(&mut self, mut active: ActiveState, address: IpAddr, now: Instant) {
+        if self.config.addresses().contains(&address) {
+            self.add_addresses();
+            self.announce(vec![address]);
+            active.renewed_at = now;
+            self.state = State::Active(active);
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! Stories of one router that takes over and stays: what it does, and why it says it did.
+
+use vrrp::{Action, Checksum, ChecksumForm, Event, LinkState, Preempt, Priority, Role};
+
+use crate::subject::{
+    ACTIVE_DOWN, Did, OTHER_VIP, SECOND, SKEW, Subject, TAKES_OVER, VIP, advert, host, interval,
+    ms, settings, with_preempt, with_priority,
+};
+
+// ---- taking over
+
+#[test]
+fn silence_makes_a_backup_active_after_active_down_interval() {
+    let mut backup = Subject::in_backup(settings());
+    backup.after(ACTIVE_DOWN - ms(1)).nothing();
+    backup.after(ms(1)).does(TAKES_OVER);
+    backup.because("no advertisement for 3609 ms");
+}
+
+#[test]
+fn advertisements_keep_a_backup_waiting() {
+    let mut backup = Subject::in_backup(settings());
+    for _ in 0..10 {
+        backup.after(ms(3600)).nothing();
+        backup.hears(advert(9, 100)).nothing();
+    }
+    backup.is(Role::Backup);
+}
+
+#[test]
+fn priority_zero_hastens_takeover() {
+    let mut backup = Subject::in_backup(settings());
+    backup.hears(advert(9, 150)).nothing();
+    backup.hears(advert(9, 0)).nothing();
+    backup.after(SKEW - ms(1)).nothing();
+    backup.after(ms(1)).does(TAKES_OVER);
+    backup.because("192.0.2.9 let go");
+}
+
+#[test]
+fn a_stronger_backup_waits_less() {
+    let down = |priority| Subject::in_backup(with_priority(priority)).wait();
+    assert!(down(254) < down(200));
+    assert_eq!(down(254).map(|wait| wait.as_micros()), Some(3_007_812));
+}
+
+#[test]
+fn backup_adopts_the_interval_of_a_slow_peer() {
+    let mut backup = Subject::in_backup(settings());
+    backup.hears(advert(9, 150).every(interval(10_000))).nothing();
+    backup.after(ms(30_000)).nothing();
+    backup.after(ms(6_094)).does(TAKES_OVER);
+}
+
+#[test]
+fn an_active_router_keeps_its_own_interval() {
+    let mut router = Subject::in_backup(settings());
+    router.hears(advert(9, 150).every(interval(10_000))).nothing();
+    let _ = router.after(ms(40_000));
+    router.is(Role::Active);
+    let did = router.after(ms(10_000));
+    assert_eq!(did.adverts(), 10);
+}
+
+#[test]
+fn owner_starts_active() {
+    let mut owner = Subject::stopped(with_priority(255));
+    owner.on(Event::Startup).does("advertise 255, add .100, announce .100");
+    owner.because("started as owner of the addresses");
+}
+
+#[test]
+fn a_stopped_router_only_listens() {
+    let mut stopped = Subject::stopped(settings());
+    stopped.hears(advert(9, 150)).nothing();
+    assert_eq!(stopped.wait(), None);
+    let peer = stopped.router.peer().expect("the peer was heard");
+    assert_eq!(
+        (peer.address, peer.priority, peer.heard_at),
+        (host(9), Priority::new(150), stopped.now)
+    );
+}
+
+// ---- preemption
+
+#[test]
+fn a_weaker_active_router_is_left_alone_by_default() {
+    let mut backup = Subject::in_backup(settings());
+    for _ in 0..10 {
+        backup.hears(advert(9, 1)).nothing();
+        backup.after(SECOND).nothing();
+    }
+}
+
+#[test]
+fn a_weaker_active_router_is_preempted_within_active_down_interval() {
+    let mut backup = Subject::in_backup(with_preempt(Preempt::Immediate));
+    for _ in 0..3 {
+        backup.after(SECOND).nothing();
+        backup.hears(advert(9, 50)).nothing();
+    }
+    backup.after(ms(610)).does(TAKES_OVER);
+    backup.because("preempted 192.0.2.9 with priority 50");
+}
+
+#[test]
+fn an_equal_router_is_not_preempted() {
+    let mut backup = Subject::in_backup(with_preempt(Preempt::Immediate));
+    for _ in 0..10 {
+        backup.hears(advert(9, 100)).nothing();
+        backup.after(SECOND).nothing();
+    }
+}
+
+#[test]
+fn preemption_waits_for_its_delay() {
+    let mut backup = Subject::in_backup(with_preempt(Preempt::After(ms(30_000))));
+    backup.after(ms(2500)).nothing();
+    for _ in 0..30 {
+        backup.hears(advert(9, 50)).nothing();
+        backup.after(ms(999)).nothing();
+        backup.frozen_for(ms(1));
+    }
+    backup.on(Event::Timer).does(TAKES_OVER);
+    backup.because("preempted 192.0.2.9 with priority 50");
+}
+
+#[test]
+fn a_delayed_preemption_still_sees_the_peer_die() {
+    let mut backup = Subject::in_backup(with_preempt(Preempt::After(ms(30_000))));
+    backup.hears(advert(9, 50)).nothing();
+    backup.after(ACTIVE_DOWN).does(TAKES_OVER);
+    backup.because("no advertisement for 3609 ms");
+}
+
+#[test]
+fn a_stronger_active_router_cancels_delayed_preemption() {
+    let mut backup = Subject::in_backup(with_preempt(Preempt::After(ms(2000))));
+    backup.hears(advert(9, 50)).nothing();
+    backup.after(SECOND).nothing();
+    backup.hears(advert(8, 150)).nothing();
+    backup.after(SECOND).nothing();
+    backup.hears(advert(9, 50)).nothing();
+    backup.after(ms(1999)).nothing();
+    backup.after(ms(1)).does(TAKES_OVER);
+}
+
+#[test]
+fn a_release_cancels_delayed_preemption() {
+    let mut backup = Subject::in_backup(with_preempt(Preempt::After(SKEW / 2)));
+    backup.hears(advert(9, 50)).nothing();
+    backup.hears(advert(9, 0)).nothing();
+    backup.after(SKEW - ms(1)).nothing();
+    backup.after(ms(1)).does(TAKES_OVER);
+    backup.because("192.0.2.9 let go");
+}
+
+#[test]
+fn an_owner_preempts_whatever_its_settings_say() {
+    let mut owner = Subject::without_link(with_priority(255));
+    owner.on(Event::Link(LinkState::Up)).does("advertise 255, add .100, announce .100");
+    let _ = owner.on(Event::ActionFailed("busy".to_owned()));
+    let _ = owner.after(ms(5000));
+    owner.is(Role::Backup);
+    for _ in 0..3 {
+        owner.hears(advert(9, 200)).nothing();
+        let _ = owner.after(SECOND);
+    }
+    let _ = owner.after(ms(10));
+    owner.is(Role::Active);
+    owner.because("preempted 192.0.2.9 with priority 200");
+}
+
+// ---- staying active
+
+#[test]
+fn an_active_router_advertises_every_interval() {
+    let mut active = Subject::in_active(settings());
+    assert_eq!(active.after(ms(999)).adverts(), 0);
+    assert_eq!(active.after(ms(1)).adverts(), 1);
+    assert_eq!(active.after(ms(60_000)).adverts(), 60);
+}
+
+#[test]
+fn an_active_router_renews_its_lease_long_before_it_ends() {
+    for milliseconds in [10, 20, 100, 250, 500, 990, 1000, 1010, 3000, 40_950] {
+        let config = settings().with_interval(interval(milliseconds));
+        let lease = config.lease();
+        let mut active = Subject::in_active(config);
+        let mut renewed_at = active.now;
+        for _ in 0..2000 {
+            active.now = active.router.poll_timeout().expect("an active router has timers");
+            let did = active.on(Event::Timer);
+            if did.0.iter().any(|action| matches!(action, Action::AddAddresses { .. })) {
+                assert!(active.now - renewed_at <= lease * 3 / 8, "interval {milliseconds} ms");
+                renewed_at = active.now;
+            }
+        }
+        assert!(active.now - renewed_at <= lease * 3 / 8, "interval {milliseconds} ms");
+    }
+}
+
+#[test]
+fn a_lease_that_nobody_renews_ends_before_the_strongest_backup_takes_over() {
+    const KERNEL_IS_LATE: std::time::Duration = ms(100);
+    for milliseconds in [1000, 1010, 1500, 2000, 10_000] {
+        let config = settings().with_interval(interval(milliseconds));
+        let (lease, takeover) = (config.lease(), config.interval().active_down(Priority::new(254)));
+        // The advertisement out of turn shifts the two timers against each other in every way.
+        for shift in 0..milliseconds / 10 {
+            let mut active = Subject::in_active(config.clone());
+            let _ = active.after(ms(shift * 10));
+            let _ = active.hears(advert(9, 50));
+            let mut advertised_at = active.now;
+            for _ in 0..20 {
+                active.now = active.router.poll_timeout().expect("an active router has timers");
+                let did = active.on(Event::Timer);
+                if did.adverts() > 0 {
+                    advertised_at = active.now;
+                }
+                if did.0.iter().any(|action| matches!(action, Action::AddAddresses { .. })) {
+                    let gone_at = active.now + lease + KERNEL_IS_LATE;
+                    assert!(gone_at < advertised_at + takeover, "{milliseconds} ms, {shift}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn leases_are_whole_seconds() {
+    let lease = |milliseconds| settings().with_interval(interval(milliseconds)).lease();
+    assert_eq!([lease(10), lease(990)], [ms(1000); 2]);
+    assert_eq!([lease(1000), lease(40_950)], [ms(2000); 2]);
+}
+
+#[test]
+fn a_lost_address_is_restored_at_once() {
+    let mut active = Subject::in_active(settings());
+    active.on(Event::AddressLost(VIP)).does("add .100, announce .100");
+    active.on(Event::AddressLost(OTHER_VIP)).nothing();
+}
+
+#[test]
+fn addresses_are_announced_in_a_burst_and_then_every_minute() {
+    let mut active = Subject::in_active(settings());
+    let announcements =
+        |did: &Did| did.0.iter().filter(|action| matches!(action, Action::Announce(_))).count();
+    assert_eq!(announcements(&active.after(ms(40))), 2);
+    assert_eq!(announcements(&active.after(ms(5000))), 2);
+    assert_eq!(announcements(&active.after(ms(59_000))), 0);
+    assert_eq!(announcements(&active.after(ms(1_000))), 1);
+}
+
+// ---- what is said and counted
+
+#[test]
+fn checksums_follow_the_peer_unless_told_otherwise() {
+    let sent_after_hearing = |checksum, heard: Option<ChecksumForm>| {
+        let mut backup = Subject::in_backup(settings().with_checksum(checksum));
+        if let Some(form) = heard {
+            backup.hears(advert(9, 150).in_form(form)).nothing();
+        }
+        let actions = backup.after(ACTIVE_DOWN).0;
+        let Action::Advertise(_, form) = actions[0] else { panic!("{actions:?}") };
+        form
+    };
+    use ChecksumForm::{Rfc5798, Rfc5798Multicast, Rfc9568};
+    assert_eq!(sent_after_hearing(Checksum::Auto, None), Rfc9568);
+    for form in [Rfc9568, Rfc5798, Rfc5798Multicast] {
+        assert_eq!(sent_after_hearing(Checksum::Auto, Some(form)), form);
+        assert_eq!(sent_after_hearing(Checksum::Rfc9568, Some(form)), Rfc9568);
+        assert_eq!(sent_after_hearing(Checksum::Rfc5798, Some(form)), Rfc5798);
+    }
+}
+
+#[test]
+fn counters_count() {
+    let mut router = Subject::in_active(settings());
+    router.hears(advert(9, 0)).does("advertise 100");
+    let _ = router.hears(advert(9, 50).of(&[OTHER_VIP]));
+    let _ = router.on(Event::Shutdown);
+    let counters = router.router.counters();
+    assert_eq!(counters.active_transitions, 1);
+    assert_eq!(counters.advertisements_received, 2);
+    assert_eq!(counters.advertisements_sent, 4);
+    assert_eq!(counters.priority_zero_received, 1);
+    assert_eq!(counters.priority_zero_sent, 1);
+    assert_eq!(counters.address_list_errors, 1);
+}
+
+#[test]
+fn the_order_of_addresses_does_not_matter() {
+    let config =
+        vrrp::RouterConfig::new(settings().vrid(), settings().source(), vec![VIP, OTHER_VIP])
+            .expect("valid settings");
+    let mut backup = Subject::in_backup(config);
+    backup.hears(advert(9, 150).of(&[OTHER_VIP, VIP])).nothing();
+    assert_eq!(backup.router.counters().address_list_errors, 0);
+    backup.hears(advert(9, 150).of(&[VIP, VIP])).nothing();
+    assert_eq!(backup.router.counters().address_list_errors, 1);
+}
+
+#[test]
+fn another_vrid_is_not_ours() {
+    let mut active = Subject::in_active(settings());
+    let mut stranger = advert(9, 200);
+    stranger.advert.vrid = vrrp::Vrid::new(7).expect("7 is not 0");
+    active.hears(stranger).nothing();
+    active.is(Role::Active);
+    assert_eq!(active.router.counters().vrid_errors, 1);
+}

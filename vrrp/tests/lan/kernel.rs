@@ -1,0 +1,97 @@
+//! The part of a box that outlives our processes: addresses with leases, sockets, and word of what changes.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use vrrp::{Advertisement, ChecksumForm, Envelope, Event, MULTICAST_GROUP};
+
+use super::host::Process;
+use super::laws::{Law, law};
+use super::network::LEASE_LATE_MAX;
+use super::queue::What;
+use super::world::World;
+
+impl World {
+    pub fn netlink(&mut self, to: usize, event: Event) {
+        self.after(NETLINK_DELAY, What::Netlink { to, event });
+    }
+
+    pub fn drop_addresses(&mut self, index: usize, addresses: &[IpAddr]) {
+        self.is_changed = true;
+        for address in addresses {
+            if self.hosts[index].held.remove(address).is_some() {
+                self.netlink(index, Event::AddressLost(*address));
+            }
+        }
+    }
+
+    pub fn end_leases(&mut self, index: usize) -> Law {
+        let now = self.now;
+        let host = &mut self.hosts[index];
+        host.lease_watched = false;
+        let ended = host.held.iter().filter(|&(_, &until)| until <= now);
+        let ended: Vec<_> = ended.map(|(&address, _)| address).collect();
+        if !ended.is_empty() {
+            self.note(|| format!("kernel of host {index} ends the lease of {ended:?}"));
+            law!(
+                !self.hosts[index].is_running(),
+                "I2 the living renew their leases",
+                "host {index} lost {ended:?}"
+            );
+            self.drop_addresses(index, &ended);
+        }
+        self.watch_leases(index);
+        Ok(())
+    }
+
+    pub fn watch_leases(&mut self, index: usize) {
+        let host = &mut self.hosts[index];
+        if let Some(&first) = host.held.values().min()
+            && !host.lease_watched
+        {
+            host.lease_watched = true;
+            let late = self.rng.between(Duration::ZERO, LEASE_LATE_MAX);
+            self.after(first - self.now + late, What::LeaseCheck { host: index });
+        }
+    }
+
+    pub fn send(&mut self, from: usize, advert: &Advertisement, form: ChecksumForm) {
+        let source = self.hosts[from].config().source();
+        self.hosts[from].record.sent += 1;
+        if !self.hosts[from].carrier {
+            return;
+        }
+        let payload: Rc<[u8]> = advert.encode(source, MULTICAST_GROUP.into(), form).into();
+        for to in (0..self.hosts.len()).filter(|&to| to != from) {
+            for delay in self.network.copies(from, to, &mut self.rng).into_iter().flatten() {
+                self.after(delay, What::Packet { to, source, payload: Rc::clone(&payload) });
+            }
+        }
+    }
+
+    pub fn deliver(&mut self, to: usize, source: IpAddr, payload: &[u8]) -> Law {
+        let envelope = Envelope { source, destination: MULTICAST_GROUP.into(), ttl: 255 };
+        let decoded = Advertisement::decode(payload, &envelope);
+        law!(decoded.is_ok(), "what is sent can be read", "{decoded:?} of {payload:02x?}");
+        match decoded {
+            Ok((advert, form)) if self.hosts[to].carrier => {
+                self.input(to, Event::Advertisement { source, advert, form })
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Something for the process: now if it runs, later if it is paused, never if it is dead.
+    pub fn input(&mut self, to: usize, event: Event) -> Law {
+        match self.hosts[to].process {
+            Process::Running => self.feed(to, event)?,
+            Process::Paused => self.hosts[to].queue(event),
+            Process::Dead => {}
+        }
+        Ok(())
+    }
+}
+
+/// How long the kernel takes to tell a process.
+const NETLINK_DELAY: Duration = Duration::from_micros(500);

@@ -1,0 +1,348 @@
+//! What must hold on the LAN, each law by name. A broken law is a text that says what was seen.
+//!
+//! - I1: once all is well there is exactly one active router, it alone holds the addresses, and all of them.
+//! - I2: two routers that hear each other do not both hold an address; one that stands still loses it to its lease.
+//! - I3: the strongest router wins, if it may preempt.
+//! - I4: without a failure nothing changes.
+//! - I6: the active router was the last to announce the addresses.
+//! - I7: nobody takes over from a router that was heard; nobody acts on what he believed before he stood still.
+//! - I8: who lets go says so, after the addresses are gone, and the peer hurries.
+//! - I9: a reload of the same settings changes nothing.
+//! - I10: routers advertise in turn, or because of something that happened.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use vrrp::{Action, Preempt, Priority, Reason, Transition};
+
+use super::host::Host;
+use super::network::{Network, WAKE_LATE_MAX};
+use super::plan::HOSTS_MAX;
+use crate::subject::SECOND;
+
+pub type Law<T = ()> = Result<T, String>;
+
+/// Fails with the law's name unless it holds.
+macro_rules! law {
+    ($holds:expr, $name:literal, $($seen:tt)*) => {
+        if !$holds {
+            return Err(format!("{}: {}", $name, format_args!($($seen)*)));
+        }
+    };
+}
+pub(super) use law;
+
+/// The laws' memory.
+pub struct Laws {
+    interval_max: Duration,
+    /// Since when both hosts of a pair run and hear each other.
+    together: [[Option<Instant>; HOSTS_MAX]; HOSTS_MAX],
+    /// Since when they hold a common address although they hear each other.
+    dual: [[Option<Instant>; HOSTS_MAX]; HOSTS_MAX],
+    /// When anything but a process changed for the worse or the better.
+    pub disturbed_at: Instant,
+    /// Whether nothing may change any more.
+    pub is_quiet: bool,
+    last_announcer: BTreeMap<IpAddr, usize>,
+    /// Who had to yield since the LAN healed.
+    yielded: BTreeSet<usize>,
+    /// Kinds of transitions seen, so that the sweep can tell whether it saw all.
+    pub seen: BTreeSet<&'static str>,
+}
+
+impl Laws {
+    pub fn new(start: Instant) -> Self {
+        Self {
+            interval_max: Duration::ZERO,
+            together: Default::default(),
+            dual: Default::default(),
+            disturbed_at: start,
+            is_quiet: false,
+            last_announcer: BTreeMap::new(),
+            yielded: BTreeSet::new(),
+            seen: BTreeSet::new(),
+        }
+    }
+
+    /// The longest interval that a host has or had: others may have learned it.
+    pub fn interval_max(&self) -> Duration {
+        self.interval_max
+    }
+
+    pub fn know_interval(&mut self, host: &Host) {
+        self.interval_max = self.interval_max.max(host.interval());
+    }
+
+    /// Called when addresses, processes or links have changed.
+    pub fn relate(&mut self, hosts: &[Host], network: &Network, now: Instant) {
+        for (one, left) in hosts.iter().enumerate() {
+            for (other, right) in hosts.iter().enumerate().skip(one + 1) {
+                let able = |host: &Host| host.is_running() && host.carrier;
+                let together = able(left) && able(right) && network.connects(one, other);
+                let dual = together && left.shares_an_address(right);
+                keep_since(&mut self.together[one][other], together, now);
+                keep_since(&mut self.dual[one][other], dual, now);
+            }
+        }
+    }
+
+    /// I2, called after every event.
+    pub fn check_holders(&self, network: &Network, now: Instant) -> Law {
+        for (one, row) in self.dual.iter().enumerate() {
+            for (other, dual) in row.iter().enumerate() {
+                let (Some(since), Some(together)) = (*dual, self.together[one][other]) else {
+                    continue;
+                };
+                // Who has long heard the other settles it by one exchange, who just met waits for an advertisement.
+                let exchange = network.delay_max * 2 + WAKE_LATE_MAX;
+                let acquainted = since - together > self.interval_max * 5;
+                let bound = exchange + if acquainted { Duration::ZERO } else { self.interval_max };
+                law!(
+                    now - since <= bound,
+                    "I2 one holder",
+                    "hosts {one} and {other} hear each other and both hold an address for {:?}",
+                    now - since
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Called for every transition, before its actions are carried out.
+    pub fn check_transition(
+        &mut self,
+        hosts: &[Host],
+        index: usize,
+        transition: &Transition,
+        network: &Network,
+    ) -> Law {
+        let (host, now) = (&hosts[index], transition.at);
+        self.seen.insert(kind(&transition.reason));
+        law!(!self.is_quiet, "I4 no change without failure", "host {index}: {transition:?}");
+        let preempt = host.config().effective_preempt();
+        match &transition.reason {
+            Reason::Silence(_) => {
+                let respected = host.record.respected_until.is_some_and(|until| now < until);
+                law!(!respected, "I7 no takeover from the living", "host {index}: {transition:?}");
+                let released = host.record.heard_release;
+                law!(!released, "I8 a release hastens takeover", "host {index}: {transition:?}");
+                self.check_leases(hosts, index, network)?;
+            }
+            Reason::Released { .. } => {
+                law!(host.record.heard_release, "I7 no takeover from the living", "host {index}");
+            }
+            Reason::Preempted { priority, .. } => {
+                let may = preempt != Preempt::Never && *priority < host.config().priority();
+                law!(may, "I3 the strongest wins if it may", "host {index}: {transition:?}");
+            }
+            Reason::Stronger { priority, .. } => {
+                self.yielded.insert(index);
+                let must = *priority >= host.config().priority();
+                law!(must, "I3 the strongest wins if it may", "host {index}: {transition:?}");
+            }
+            Reason::Started
+            | Reason::Owner
+            | Reason::Late(_)
+            | Reason::LinkDown
+            | Reason::LinkUp
+            | Reason::Fault(_)
+            | Reason::Retry
+            | Reason::Shutdown
+            | Reason::Reconfigured => {}
+        }
+        Ok(())
+    }
+
+    /// I2 for hosts that cannot hear any more: at intervals of a second and more the lease ends before the takeover.
+    fn check_leases(&self, hosts: &[Host], taker: usize, network: &Network) -> Law {
+        let all_alike = hosts.iter().all(|host| host.interval() == self.interval_max);
+        let applies = all_alike && network.is_perfect() && self.interval_max >= SECOND;
+        for (index, host) in hosts.iter().enumerate() {
+            let Some(stopped_at) = host.stopped_at.filter(|_| applies) else {
+                continue;
+            };
+            let undisturbed = self.disturbed_at + self.interval_max * 5 < stopped_at;
+            // The last advertisement of the dead may still be under way.
+            let was_heard = stopped_at + network.delay_max < hosts[taker].entered_at();
+            law!(
+                !(undisturbed && was_heard) || host.held.is_empty(),
+                "I2 leases end in time",
+                "host {taker} takes over while host {index} still holds {:?}",
+                host.held
+            );
+        }
+        Ok(())
+    }
+
+    /// Called for every action, before it is carried out.
+    pub fn check_action(
+        &mut self,
+        host: &Host,
+        index: usize,
+        action: &Action,
+        was_late: bool,
+    ) -> Law {
+        match action {
+            Action::Advertise(advert, _) => {
+                let held = host.held.keys().collect::<Vec<_>>();
+                law!(
+                    advert.priority != Priority::RELEASE || held.is_empty(),
+                    "I8 let go before saying so",
+                    "host {index} still holds {held:?}"
+                );
+                law!(
+                    !(was_late && host.is_active()),
+                    "I7 late routers are silent",
+                    "host {index} advertises, late, as if nothing had happened"
+                );
+                law!(
+                    !self.is_quiet || host.is_active(),
+                    "I10 only the active router advertises",
+                    "host {index} advertises {}",
+                    advert.priority
+                );
+            }
+            Action::Announce(addresses) => {
+                for &address in addresses {
+                    self.last_announcer.insert(address, index);
+                }
+            }
+            Action::AddAddresses { .. } => {
+                law!(
+                    host.record.advertised_at.is_some(),
+                    "I2 advertise before adding",
+                    "host {index} adds an address that the old holder may still have"
+                );
+            }
+            Action::RemoveAddresses(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Called when a running process has carried out what an event led to.
+    pub fn check_host(host: &Host, index: usize) -> Law {
+        law!(
+            host.is_active() || host.held.is_empty(),
+            "I1 only the active router holds addresses",
+            "host {index} is {} and holds {:?}",
+            host.router.role(),
+            host.held
+        );
+        Ok(())
+    }
+
+    /// Called when a process has dealt with the loss of an address.
+    pub fn check_complete(host: &Host, index: usize) -> Law {
+        let mut ours = host.config().addresses().iter();
+        law!(
+            !(host.is_running() && host.is_active()) || ours.all(|a| host.held.contains_key(a)),
+            "I1 lost addresses are restored",
+            "active host {index} only holds {:?}",
+            host.held
+        );
+        Ok(())
+    }
+
+    /// Called for what a router did that was shut down in time.
+    pub fn check_shutdown(index: usize, actions: &[Action]) -> Law {
+        let let_go = matches!(actions.first(), Some(Action::RemoveAddresses(_)));
+        let is_release = |action: &Action| matches!(action, Action::Advertise(advert, _) if advert.priority == Priority::RELEASE);
+        law!(
+            !let_go || actions.iter().any(is_release),
+            "I8 a released router says so",
+            "host {index} shut down by {actions:?}"
+        );
+        Ok(())
+    }
+
+    /// Everything was put right long ago: who is active, and rightly so?
+    pub fn check_settled(&self, hosts: &[Host], is_long: bool) -> Law {
+        let active: Vec<_> = (0..hosts.len()).filter(|&index| hosts[index].is_active()).collect();
+        law!(active.len() == 1, "I1 exactly one active router", "active are {active:?}");
+        let winner = &hosts[active[0]];
+        let complete = winner.config().addresses().iter().all(|a| winner.held.contains_key(a));
+        law!(complete, "I1 the active router holds the addresses", "it holds {:?}", winner.held);
+        for (index, host) in hosts.iter().enumerate() {
+            let may_preempt = host.config().effective_preempt() != Preempt::Never;
+            law!(
+                !may_preempt || host.config().priority() <= winner.config().priority(),
+                "I3 the strongest wins if it may",
+                "host {index} leaves the weaker host {} alone",
+                active[0]
+            );
+        }
+        for address in winner.config().addresses() {
+            let announcer = self.last_announcer[address];
+            law!(
+                announcer == active[0] || !(is_long || self.yielded.contains(&announcer)),
+                "I6 the active router announced last",
+                "{address} was announced by host {announcer}, active is host {}",
+                active[0]
+            );
+        }
+        Ok(())
+    }
+
+    /// Everything was put right.
+    pub fn begin_healed(&mut self, now: Instant) {
+        self.disturbed_at = now;
+        self.yielded.clear();
+    }
+
+    /// I10 over the whole run.
+    pub fn check_rate(host: &Host, index: usize, elapsed: Duration, shortest: Duration) -> Law {
+        let record = &host.record;
+        let in_turn = usize::try_from(elapsed.as_micros() / shortest.as_micros()).expect("a count");
+        let out_of_turn = record.heard + 2 * record.transitions + record.reloads;
+        law!(
+            record.sent <= in_turn + out_of_turn + 1,
+            "I10 no storm",
+            "host {index} sent {} advertisements in {elapsed:?}",
+            record.sent
+        );
+        Ok(())
+    }
+}
+
+fn keep_since(since: &mut Option<Instant>, holds: bool, now: Instant) {
+    *since = match (*since, holds) {
+        (Some(since), true) => Some(since),
+        (None, true) => Some(now),
+        (_, false) => None,
+    };
+}
+
+/// All that [`kind`] can say but for `Reconfigured`, which no schedule asks for.
+pub const KINDS: [&str; 12] = [
+    "fault",
+    "late",
+    "link down",
+    "link up",
+    "owner",
+    "preempted",
+    "released",
+    "retry",
+    "shutdown",
+    "silence",
+    "started",
+    "stronger",
+];
+
+fn kind(reason: &Reason) -> &'static str {
+    match reason {
+        Reason::Started => "started",
+        Reason::Owner => "owner",
+        Reason::Silence(_) => "silence",
+        Reason::Released { .. } => "released",
+        Reason::Preempted { .. } => "preempted",
+        Reason::Stronger { .. } => "stronger",
+        Reason::Late(_) => "late",
+        Reason::LinkDown => "link down",
+        Reason::LinkUp => "link up",
+        Reason::Fault(_) => "fault",
+        Reason::Retry => "retry",
+        Reason::Shutdown => "shutdown",
+        Reason::Reconfigured => "reconfigured",
+    }
+}

@@ -1,0 +1,124 @@
+//! Several routers on a simulated LAN, with everything going wrong that can.
+//!
+//! A seed decides a schedule: how many routers, which settings, what goes wrong when. Same seed, same run. In
+//! [`world`] things happen, drawn by [`plan`]; [`laws`] says what must hold; [`measure`] what a client would see.
+//!
+//! `HAAGENT_SEED=7 cargo test -p vrrp lan` replays one schedule, `HAAGENT_SCHEDULES=100000` sets how many are run.
+
+mod host;
+mod kernel;
+mod laws;
+mod measure;
+mod network;
+mod plan;
+mod process;
+mod queue;
+mod rng;
+mod stories;
+mod world;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use vrrp::Preempt;
+use vrrp::router::FAULT_BACKOFF;
+use vrrp::schedule::{REFRESH, SPACING};
+
+use laws::{KINDS, Law, Laws};
+use plan::{Fault, PREEMPT_DELAY_MAX, Plan, Round};
+use rng::Rng;
+use world::World;
+
+const SCHEDULES: u64 = 10_000;
+
+#[test]
+fn laws_hold_on_a_misbehaving_lan() {
+    let number = |name: &str| {
+        let text = std::env::var(name).ok()?;
+        Some(text.parse::<u64>().unwrap_or_else(|_| panic!("{name}=`{text}` is not a number")))
+    };
+    if let Some(seed) = number("HAAGENT_SEED") {
+        run_or_tell(seed);
+        return;
+    }
+    let schedules = number("HAAGENT_SCHEDULES").unwrap_or(SCHEDULES);
+    let seen: BTreeSet<_> = (0..schedules).flat_map(run_or_tell).collect();
+    if schedules >= SCHEDULES {
+        assert_eq!(seen, BTreeSet::from(KINDS), "the schedules miss something");
+    }
+}
+
+/// Runs a schedule; one that breaks a law runs again to tell how.
+fn run_or_tell(seed: u64) -> BTreeSet<&'static str> {
+    let (world, outcome) = run(seed, None);
+    if outcome.is_ok() {
+        return world.laws.seen;
+    }
+    let (world, outcome) = run(seed, Some(Vec::new()));
+    let log = world.log.as_deref().unwrap_or_default();
+    let broken = outcome.expect_err("the same seed breaks the same law");
+    panic!(
+        "{}\n\nbroken at {:.6} s: {broken}\nHAAGENT_SEED={seed} cargo test -p vrrp lan replays it",
+        log.join("\n"),
+        world.elapsed().as_secs_f64()
+    );
+}
+
+fn run(seed: u64, log: Option<Vec<String>>) -> (World, Law) {
+    let mut rng = Rng::new(seed);
+    let plan = Plan::draw(&mut rng);
+    let mut world = World::new(plan.configs.clone(), plan.delay_max, rng);
+    world.log = log;
+    let outcome = follow(&mut world, &plan);
+    (world, outcome)
+}
+
+fn follow(world: &mut World, plan: &Plan) -> Law {
+    for config in &plan.configs {
+        world.note(|| format!("{config:?}"));
+    }
+    let rounds = plan.rounds.len();
+    for (number, round) in plan.rounds.iter().enumerate() {
+        let is_long = plan.is_long && number + 1 == rounds;
+        endure(world, round)?;
+        settle(world, round)?;
+        stay_quiet(world, is_long)?;
+    }
+    let shortest = plan.shortest_interval();
+    for (index, host) in world.hosts.iter().enumerate() {
+        Laws::check_rate(host, index, world.elapsed(), shortest)?;
+    }
+    Ok(())
+}
+
+/// Everything goes wrong.
+fn endure(world: &mut World, round: &Round) -> Law {
+    for (at, fault) in &round.faults {
+        world.schedule(*at, fault.clone());
+    }
+    world.run_for(round.length)
+}
+
+/// Everything is put right, and the routers have time to agree.
+fn settle(world: &mut World, round: &Round) -> Law {
+    world.heal()?;
+    let fails = round.faults.iter().any(|(_, fault)| matches!(fault, Fault::FailAdd(_)));
+    let delays = |preempt| matches!(preempt, Preempt::After(_));
+    let delays = world.hosts.iter().any(|host| delays(host.config().preempt()));
+    let takeovers = world.laws.interval_max() * 10;
+    let fault = if fails { FAULT_BACKOFF } else { Duration::ZERO };
+    let delay = if delays { PREEMPT_DELAY_MAX } else { Duration::ZERO };
+    world.run_for(takeovers + fault + delay + SPACING)
+}
+
+/// Nothing happens but reloads that change nothing.
+fn stay_quiet(world: &mut World, is_long: bool) -> Law {
+    world.laws.is_quiet = true;
+    let length = world.laws.interval_max() * 3 + if is_long { REFRESH } else { Duration::ZERO };
+    for index in 0..world.hosts.len() {
+        world.schedule(world.laws.interval_max(), Fault::ReloadSame(index));
+    }
+    world.run_for(length)?;
+    world.laws.is_quiet = false;
+    world.laws.check_settled(&world.hosts, is_long)
+}

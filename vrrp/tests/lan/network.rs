@@ -1,0 +1,68 @@
+//! The LAN: what is lost, late, doubled or cut off.
+
+use std::time::Duration;
+
+use super::rng::Rng;
+use crate::subject::ms;
+
+pub struct Network {
+    /// `cut[from][to]`: packets that way get lost.
+    cut: Vec<Vec<bool>>,
+    /// Percent of packets lost, and of those doubled.
+    pub noise: usize,
+    /// The longest time a packet takes. Packets overtake each other.
+    pub delay_max: Duration,
+    /// The longest time that a packet's double takes.
+    pub double_delay_max: Duration,
+}
+
+impl Network {
+    pub fn new(hosts: usize, delay_max: Duration, double_delay_max: Duration) -> Self {
+        Self { cut: vec![vec![false; hosts]; hosts], noise: 0, delay_max, double_delay_max }
+    }
+
+    /// How long each copy of a packet takes.
+    pub fn copies(&self, from: usize, to: usize, rng: &mut Rng) -> [Option<Duration>; 2] {
+        if self.cut[from][to] || rng.percent(self.noise) {
+            return [None, None];
+        }
+        let delay = rng.between(DELAY_MIN, self.delay_max);
+        let double = rng.percent(self.noise).then(|| rng.between(DELAY_MIN, self.double_delay_max));
+        [Some(delay), double]
+    }
+
+    pub fn cut(&mut self, from: usize, to: usize) {
+        self.cut[from][to] = true;
+    }
+
+    /// Cuts every link between hosts whose bit in `side` differs.
+    pub fn split(&mut self, side: usize) {
+        for (from, row) in self.cut.iter_mut().enumerate() {
+            for (to, cut) in row.iter_mut().enumerate() {
+                *cut |= (side >> from & 1) != (side >> to & 1);
+            }
+        }
+    }
+
+    pub fn heal(&mut self) {
+        self.noise = 0;
+        for row in &mut self.cut {
+            row.fill(false);
+        }
+    }
+
+    pub fn is_perfect(&self) -> bool {
+        self.noise == 0 && self.cut.iter().all(|row| !row.contains(&true))
+    }
+
+    /// Whether everything sent from one to the other arrives, both ways.
+    pub fn connects(&self, one: usize, other: usize) -> bool {
+        self.noise == 0 && !self.cut[one][other] && !self.cut[other][one]
+    }
+}
+
+const DELAY_MIN: Duration = Duration::from_micros(50);
+
+/// The longest that a kernel is late with a timer or a lease.
+pub const WAKE_LATE_MAX: Duration = ms(1);
+pub const LEASE_LATE_MAX: Duration = ms(100);

@@ -1,0 +1,207 @@
+//! The process on a box: feeds its router and does what it says, as the real driver does, under the eyes of the laws.
+
+use std::time::{Duration, Instant};
+
+use vrrp::{Action, Event, Preempt, Priority, Role, Transition};
+
+use super::host::Host;
+use super::laws::{Law, Laws, law};
+use super::network::WAKE_LATE_MAX;
+use super::queue::What;
+use super::world::World;
+use crate::subject::in_short;
+
+/// What was so before an event.
+struct Before {
+    transition: Option<Transition>,
+    timeout: Option<Instant>,
+    was_late: bool,
+    /// The event asks for the settings in force.
+    is_reload_same: bool,
+}
+
+impl World {
+    pub fn feed(&mut self, index: usize, event: Event) -> Law {
+        let host = &mut self.hosts[index];
+        let before = Before {
+            transition: host.router.last_transition().cloned(),
+            timeout: host.router.poll_timeout(),
+            was_late: host.is_late(self.now),
+            is_reload_same: matches!(&event, Event::Reconfigure(c) if c == host.config()),
+        };
+        let actions = host.router.handle(event.clone(), self.now);
+        self.judge_transition(index, &event, &before, &actions)?;
+        hear(&mut self.hosts[index], &event, self.now);
+        self.judge_answer(index, &event, &before, &actions)?;
+        self.perform_all(index, actions, before.was_late)?;
+        match event {
+            Event::AddressLost(_) => Laws::check_complete(&self.hosts[index], index),
+            Event::Startup
+            | Event::Shutdown
+            | Event::Timer
+            | Event::Advertisement { .. }
+            | Event::Link(_)
+            | Event::ActionFailed(_)
+            | Event::Reconfigure(_) => Ok(()),
+        }
+    }
+
+    fn judge_transition(
+        &mut self,
+        index: usize,
+        event: &Event,
+        before: &Before,
+        actions: &[Action],
+    ) -> Law {
+        let after = self.hosts[index].router.last_transition().cloned();
+        let transition = after.filter(|after| Some(after) != before.transition.as_ref());
+        self.note(|| {
+            let change = transition
+                .as_ref()
+                .map(|transition| format!(" [-> {}: {}]", transition.to, transition.reason));
+            let (change, actions) = (change.unwrap_or_default(), in_short(actions));
+            format!("host {index} {}{change}: {actions}", brief(event))
+        });
+        if let Some(transition) = &transition {
+            self.laws.check_transition(&self.hosts, index, transition, &self.network)?;
+            self.hosts[index].record.turn_over();
+        }
+        Ok(())
+    }
+
+    fn judge_answer(
+        &mut self,
+        index: usize,
+        event: &Event,
+        before: &Before,
+        actions: &[Action],
+    ) -> Law {
+        match event {
+            Event::Shutdown if !before.was_late => Laws::check_shutdown(index, actions)?,
+            Event::Reconfigure(_) => {
+                let timeout = self.hosts[index].router.poll_timeout();
+                self.hosts[index].record.reloads += 1;
+                self.laws.know_interval(&self.hosts[index]);
+                law!(
+                    before.was_late
+                        || !before.is_reload_same
+                        || (actions.is_empty() && timeout == before.timeout),
+                    "I9 reload of the same changes nothing",
+                    "host {index} does {actions:?}, timer {timeout:?} was {:?}",
+                    before.timeout
+                );
+            }
+            Event::Startup
+            | Event::Shutdown
+            | Event::Timer
+            | Event::Advertisement { .. }
+            | Event::Link(_)
+            | Event::AddressLost(_)
+            | Event::ActionFailed(_) => {}
+        }
+        Ok(())
+    }
+
+    fn perform_all(&mut self, index: usize, actions: Vec<Action>, was_late: bool) -> Law {
+        let mut has_failed = false;
+        for action in actions {
+            if self.hosts[index].dies_after == Some(0) {
+                self.note(|| format!("host {index} dies before {action:?}"));
+                self.kill(index);
+                return Ok(());
+            }
+            if let Some(left) = &mut self.hosts[index].dies_after {
+                *left -= 1;
+            }
+            self.laws.check_action(&self.hosts[index], index, &action, was_late)?;
+            has_failed |= self.perform(index, action) == Outcome::Failed;
+        }
+        if has_failed {
+            self.feed(index, Event::ActionFailed("no buffer space available".to_owned()))?;
+        }
+        if self.hosts[index].is_running() {
+            Laws::check_host(&self.hosts[index], index)?;
+            self.arm(index);
+        }
+        Ok(())
+    }
+
+    fn perform(&mut self, index: usize, action: Action) -> Outcome {
+        match action {
+            Action::AddAddresses { addresses, lease } => {
+                if std::mem::take(&mut self.hosts[index].fail_add) {
+                    return Outcome::Failed;
+                }
+                self.is_changed = true;
+                let until = self.now + lease;
+                let held = &mut self.hosts[index].held;
+                held.extend(addresses.into_iter().map(|address| (address, until)));
+                self.watch_leases(index);
+            }
+            Action::RemoveAddresses(addresses) => self.drop_addresses(index, &addresses),
+            Action::Advertise(advert, form) => {
+                if self.hosts[index].is_active() {
+                    self.hosts[index].record.advertised_at = Some(self.now);
+                }
+                self.send(index, &advert, form);
+            }
+            Action::Announce(_) => {}
+        }
+        Outcome::Done
+    }
+
+    fn arm(&mut self, index: usize) {
+        let host = &mut self.hosts[index];
+        let timeout = host.router.poll_timeout();
+        if timeout == host.wake_for {
+            return;
+        }
+        host.wake_for = timeout;
+        host.wake_generation += 1;
+        let generation = host.wake_generation;
+        if let Some(timeout) = timeout {
+            let late = self.rng.between(Duration::ZERO, WAKE_LATE_MAX);
+            let later = timeout.saturating_duration_since(self.now) + late;
+            self.after(later, What::Wake { host: index, generation });
+        }
+    }
+}
+
+/// What a backup has to respect, told apart from the router under test.
+fn hear(host: &mut Host, event: &Event, now: Instant) {
+    let Event::Advertisement { advert, .. } = event else {
+        return;
+    };
+    host.record.heard += 1;
+    let discards = host.config().effective_preempt() == Preempt::Immediate
+        && advert.priority < host.config().priority();
+    if host.router.role() == Role::Backup && advert.priority == Priority::RELEASE {
+        host.record.heard_release = true;
+        host.record.respected_until = None;
+    } else if host.router.role() == Role::Backup && !discards {
+        host.record.heard_release = false;
+        host.record.respected_until = Some(now + advert.interval.duration() * 3);
+    }
+}
+
+/// An event for the log.
+fn brief(event: &Event) -> String {
+    match event {
+        Event::Advertisement { source, advert, .. } => {
+            format!("hears {} of {source}", advert.priority)
+        }
+        Event::Startup
+        | Event::Shutdown
+        | Event::Timer
+        | Event::Link(_)
+        | Event::AddressLost(_)
+        | Event::ActionFailed(_)
+        | Event::Reconfigure(_) => format!("{event:?}"),
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Done,
+    Failed,
+}

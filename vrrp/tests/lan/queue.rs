@@ -1,0 +1,51 @@
+//! What happens when.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::Instant;
+
+use vrrp::Event;
+
+use super::plan::Fault;
+
+/// What happens at a time; of two things at the same time the one scheduled first.
+pub struct Scheduled {
+    pub at: Instant,
+    pub number: u64,
+    pub what: What,
+}
+
+pub enum What {
+    /// A packet arrives at a host.
+    Packet { to: usize, source: IpAddr, payload: Rc<[u8]> },
+    /// The kernel tells a host's process.
+    Netlink { to: usize, event: Event },
+    /// A timer fires.
+    Wake { host: usize, generation: u64 },
+    /// The kernel looks for leases that have ended.
+    LeaseCheck { host: usize },
+    /// The guard notices that the supervisor died.
+    Guard { host: usize },
+    /// Something goes wrong, or right again.
+    Fault(Fault),
+}
+
+impl PartialEq for Scheduled {
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
+}
+
+impl Eq for Scheduled {}
+
+impl PartialOrd for Scheduled {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Scheduled {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.number).cmp(&(other.at, other.number))
+    }
+}

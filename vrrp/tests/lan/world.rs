@@ -1,0 +1,260 @@
+//! The simulation: hosts, network and one queue of what happens when. One seed, one run.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::{Duration, Instant};
+
+use vrrp::{Event, LinkState, RouterConfig, VirtualRouter};
+
+use super::host::{Host, Process};
+use super::laws::{Law, Laws, law};
+use super::measure::Measure;
+use super::network::Network;
+use super::plan::Fault;
+use super::queue::{Scheduled, What};
+use super::rng::Rng;
+use crate::subject::{epoch, ms};
+
+pub struct World {
+    pub hosts: Vec<Host>,
+    pub network: Network,
+    pub laws: Laws,
+    pub measure: Measure,
+    pub now: Instant,
+    pub rng: Rng,
+    start: Instant,
+    queue: BinaryHeap<Reverse<Scheduled>>,
+    scheduled: u64,
+    /// Addresses, processes or links have changed since the laws last looked.
+    pub is_changed: bool,
+    /// What happened, if anybody wants to know.
+    pub log: Option<Vec<String>>,
+}
+
+impl World {
+    /// Hosts that are all started now, on a LAN that is perfect.
+    pub fn new(configs: Vec<RouterConfig>, delay_max: Duration, rng: Rng) -> Self {
+        let start = epoch();
+        let interval_max = configs.iter().map(|c| c.interval().duration()).max().expect("a host");
+        let mut world = Self {
+            network: Network::new(configs.len(), delay_max, interval_max * 2),
+            hosts: configs.into_iter().map(Host::new).collect(),
+            laws: Laws::new(start),
+            measure: Measure::new(start),
+            now: start,
+            rng,
+            start,
+            queue: BinaryHeap::new(),
+            scheduled: 0,
+            is_changed: true,
+            log: None,
+        };
+        for index in 0..world.hosts.len() {
+            world.laws.know_interval(&world.hosts[index]);
+            world.after(Duration::ZERO, What::Fault(Fault::Start(index)));
+        }
+        world
+    }
+
+    pub fn schedule(&mut self, later: Duration, fault: Fault) {
+        self.after(later, What::Fault(fault));
+    }
+
+    pub fn elapsed(&self) -> Duration {
+        self.now - self.start
+    }
+
+    /// Lets time pass and things happen.
+    pub fn run_for(&mut self, duration: Duration) -> Law {
+        let end = self.now + duration;
+        while self.queue.peek().is_some_and(|next| next.0.at <= end) {
+            let Reverse(next) = self.queue.pop().expect("just peeked");
+            self.now = next.at;
+            law!(self.queue.len() < QUEUE_MAX, "I10 no storm", "{QUEUE_MAX} things under way");
+            self.happen(next.what)?;
+            if std::mem::take(&mut self.is_changed) {
+                self.laws.relate(&self.hosts, &self.network, self.now);
+                self.measure.look(&self.hosts, self.now);
+            }
+            self.laws.check_holders(&self.network, self.now)?;
+        }
+        self.now = end;
+        Ok(())
+    }
+
+    /// Puts everything right.
+    pub fn heal(&mut self) -> Law {
+        self.network.heal();
+        self.laws.begin_healed(self.now);
+        for index in 0..self.hosts.len() {
+            self.hosts[index].fail_add = false;
+            self.hosts[index].dies_after = None;
+            for fault in [Fault::LinkUp(index), Fault::Resume(index), Fault::Start(index)] {
+                self.apply(fault)?;
+            }
+        }
+        self.is_changed = true;
+        Ok(())
+    }
+
+    pub fn after(&mut self, later: Duration, what: What) {
+        self.scheduled += 1;
+        let (at, number) = (self.now + later, self.scheduled);
+        self.queue.push(Reverse(Scheduled { at, number, what }));
+    }
+
+    pub fn note(&mut self, text: impl FnOnce() -> String) {
+        let elapsed = self.elapsed();
+        if let Some(log) = &mut self.log {
+            log.push(format!("{:>12.6} {}", elapsed.as_secs_f64(), text()));
+        }
+    }
+
+    fn happen(&mut self, what: What) -> Law {
+        match what {
+            What::Packet { to, source, payload } => self.deliver(to, source, &payload),
+            What::Netlink { to, event } => self.input(to, event),
+            What::Wake { host, generation } => {
+                let is_due = self.hosts[host].wake_generation == generation;
+                self.hosts[host].wake_for = self.hosts[host].wake_for.filter(|_| !is_due);
+                if is_due && self.hosts[host].is_running() {
+                    self.feed(host, Event::Timer)?;
+                }
+                Ok(())
+            }
+            What::LeaseCheck { host } => self.end_leases(host),
+            What::Guard { host } => {
+                self.guard(host);
+                Ok(())
+            }
+            What::Fault(fault) => {
+                self.note(|| format!("-- {fault:?}"));
+                self.apply(fault)
+            }
+        }
+    }
+
+    pub fn apply(&mut self, fault: Fault) -> Law {
+        if fault.disturbs() {
+            self.laws.disturbed_at = self.now;
+        }
+        self.is_changed = true;
+        match fault {
+            Fault::Noise(percent) => self.network.noise = percent,
+            Fault::Cut(from, to) => self.network.cut(from, to),
+            Fault::Split(side) => self.network.split(side),
+            Fault::Pause(index) => {
+                let host = &mut self.hosts[index];
+                if host.is_running() {
+                    host.process = Process::Paused;
+                    host.stopped_at = Some(self.now);
+                }
+            }
+            Fault::Resume(index) => return self.resume(index),
+            Fault::Kill(index) => self.kill(index),
+            Fault::KillMidway(index, actions) => self.hosts[index].dies_after = Some(actions),
+            Fault::KillAll(index) => self.die(index),
+            Fault::Start(index) => return self.start(index),
+            Fault::Stop(index) => return self.input(index, Event::Shutdown),
+            Fault::LinkDown(index) => self.set_carrier(index, LinkState::Down),
+            Fault::LinkUp(index) => self.set_carrier(index, LinkState::Up),
+            Fault::DeleteAddresses(index) => {
+                let held: Vec<_> = self.hosts[index].held.keys().copied().collect();
+                self.drop_addresses(index, &held);
+            }
+            Fault::FailAdd(index) => self.hosts[index].fail_add = true,
+            Fault::ReloadSame(index) => {
+                let same = self.hosts[index].config().clone();
+                if self.hosts[index].is_running() {
+                    return self.feed(index, Event::Reconfigure(same));
+                }
+            }
+            Fault::Reload(index, config) => {
+                self.hosts[index].config_file = (*config).clone();
+                return self.input(index, Event::Reconfigure(*config));
+            }
+            Fault::SpuriousTimer(index) => {
+                if self.hosts[index].is_running() {
+                    return self.feed(index, Event::Timer);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, index: usize) -> Law {
+        if self.hosts[index].process == Process::Dead {
+            self.guard(index);
+            // What an earlier life left behind is swept.
+            self.hosts[index].held.clear();
+            let host = &mut self.hosts[index];
+            host.router = VirtualRouter::new(host.config_file.clone());
+            host.process = Process::Running;
+            host.stopped_at = None;
+            host.record.turn_over();
+            if !host.carrier {
+                self.feed(index, Event::Link(LinkState::Down))?;
+            }
+            self.laws.know_interval(&self.hosts[index]);
+        }
+        self.input(index, Event::Startup)
+    }
+
+    /// What waited is read before the timer.
+    fn resume(&mut self, index: usize) -> Law {
+        if self.hosts[index].process == Process::Paused {
+            self.hosts[index].process = Process::Running;
+            self.hosts[index].stopped_at = None;
+            while let Some(event) = self.hosts[index].inbox.pop_front() {
+                self.input(index, event)?;
+            }
+            if self.hosts[index].is_running() {
+                self.feed(index, Event::Timer)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn die(&mut self, index: usize) {
+        let host = &mut self.hosts[index];
+        host.stopped_at = host.stopped_at.or(Some(self.now));
+        host.process = Process::Dead;
+        host.inbox.clear();
+        host.dies_after = None;
+        host.record.advertised_at = None;
+        host.wake_for = None;
+        host.wake_generation += 1;
+        self.is_changed = true;
+    }
+
+    pub fn kill(&mut self, index: usize) {
+        if self.hosts[index].process != Process::Dead {
+            self.die(index);
+            let later = self.rng.between(ms(1), ms(5));
+            self.after(later, What::Guard { host: index });
+        }
+    }
+
+    /// Removes the addresses of a dead supervisor, then lets go for it.
+    fn guard(&mut self, index: usize) {
+        let host = &self.hosts[index];
+        if host.process == Process::Dead && !host.held.is_empty() {
+            let held: Vec<_> = host.held.keys().copied().collect();
+            self.drop_addresses(index, &held);
+            let (farewell, form) = self.hosts[index].router.farewell();
+            self.note(|| format!("guard of host {index} lets go"));
+            self.send(index, &farewell, form);
+        }
+    }
+
+    fn set_carrier(&mut self, index: usize, link: LinkState) {
+        let carrier = link == LinkState::Up;
+        if self.hosts[index].carrier != carrier {
+            self.hosts[index].carrier = carrier;
+            self.netlink(index, Event::Link(link));
+        }
+    }
+}
+
+/// More than all timers and packets of a few hosts that behave.
+const QUEUE_MAX: usize = 1000;

@@ -1,0 +1,18 @@
+//! The specification of the election and of its message.
+//!
+//! - `transitions`: every state meets every event, as a table.
+//! - `election`, `letting_go`: stories of one router, in virtual time.
+//! - `settings`: what a reload does.
+//! - `wire`: messages as bytes.
+//! - `sequences`: laws that hold after any sequence of events.
+//! - `lan`: several routers on a simulated, misbehaving LAN.
+#![expect(unreachable_pub, reason = "the modules of one test binary use each other")]
+
+mod election;
+mod lan;
+mod letting_go;
+mod sequences;
+mod settings;
+mod subject;
+mod transitions;
+mod wire;

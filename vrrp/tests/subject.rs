@@ -1,0 +1,220 @@
+//! One router under test, in virtual time, with few words.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, Instant};
+
+use vrrp::{
+    Action, Advertisement, ChecksumForm, Event, Interval, LinkState, Preempt, Priority, Role,
+    RouterConfig, VirtualRouter, Vrid,
+};
+
+pub const VIP: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 100));
+pub const OTHER_VIP: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 101));
+
+/// Our own source is `host(10)`.
+pub const fn host(last: u8) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(192, 0, 2, last))
+}
+
+pub const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// Active_Down_Interval and Skew_Time of a router with priority 100 and an interval of 1 s.
+pub const ACTIVE_DOWN: Duration = Duration::from_nanos(3_609_375_000);
+pub const SKEW: Duration = Duration::from_nanos(609_375_000);
+pub const SECOND: Duration = ms(1000);
+
+/// What a router with priority 100 does when it becomes active.
+pub const TAKES_OVER: &str = "advertise 100, add .100, announce .100";
+
+/// Where virtual time starts.
+#[expect(clippy::disallowed_methods, reason = "an instant can only be had from the clock")]
+pub fn epoch() -> Instant {
+    Instant::now()
+}
+
+pub fn vrid() -> Vrid {
+    Vrid::new(51).expect("51 is not 0")
+}
+
+pub fn interval(milliseconds: u64) -> Interval {
+    Interval::from_duration(ms(milliseconds)).expect("a whole number of centiseconds")
+}
+
+/// Settings of the router under test: priority 100, 1 s, source `host(10)`, preempt never, one address.
+pub fn settings() -> RouterConfig {
+    RouterConfig::new(vrid(), host(10), vec![VIP]).expect("valid settings")
+}
+
+pub fn with_priority(priority: u8) -> RouterConfig {
+    settings().with_priority(Priority::new(priority)).expect("not 0")
+}
+
+pub fn with_preempt(preempt: Preempt) -> RouterConfig {
+    settings().with_preempt(preempt)
+}
+
+/// A router under test.
+#[derive(Clone)]
+pub struct Subject {
+    pub router: VirtualRouter,
+    pub now: Instant,
+}
+
+/// What a router did.
+#[must_use]
+pub struct Did(pub Vec<Action>);
+
+/// An advertisement from `host(source)`, as `settings()` would send it but for the priority.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    pub source: IpAddr,
+    pub advert: Advertisement,
+    pub form: ChecksumForm,
+}
+
+pub fn advert(source: u8, priority: u8) -> Heard {
+    let advert = Advertisement {
+        vrid: vrid(),
+        priority: Priority::new(priority),
+        interval: Interval::DEFAULT,
+        addresses: vec![VIP],
+    };
+    Heard { source: host(source), advert, form: ChecksumForm::Rfc9568 }
+}
+
+impl Heard {
+    pub fn every(mut self, interval: Interval) -> Self {
+        self.advert.interval = interval;
+        self
+    }
+
+    pub fn of(mut self, addresses: &[IpAddr]) -> Self {
+        self.advert.addresses = addresses.to_vec();
+        self
+    }
+
+    pub fn in_form(mut self, form: ChecksumForm) -> Self {
+        self.form = form;
+        self
+    }
+
+    pub fn event(self) -> Event {
+        let Self { source, advert, form } = self;
+        Event::Advertisement { source, advert, form }
+    }
+}
+
+impl Subject {
+    pub fn stopped(config: RouterConfig) -> Self {
+        Self { router: VirtualRouter::new(config), now: epoch() }
+    }
+
+    pub fn in_backup(config: RouterConfig) -> Self {
+        let mut subject = Self::stopped(config);
+        subject.on(Event::Startup).nothing();
+        subject.is(Role::Backup);
+        subject
+    }
+
+    pub fn in_active(config: RouterConfig) -> Self {
+        let mut subject = Self::stopped(config);
+        let _ = subject.on(Event::Startup);
+        if subject.router.role() == Role::Backup {
+            let deadline = subject.router.poll_timeout().expect("a backup waits for something");
+            subject.now = deadline;
+            let _ = subject.on(Event::Timer);
+        }
+        subject.is(Role::Active);
+        subject
+    }
+
+    pub fn without_link(config: RouterConfig) -> Self {
+        let mut subject = Self::stopped(config);
+        subject.on(Event::Link(LinkState::Down)).nothing();
+        subject.on(Event::Startup).nothing();
+        subject
+    }
+
+    pub fn on(&mut self, event: Event) -> Did {
+        Did(self.router.handle(event, self.now))
+    }
+
+    pub fn hears(&mut self, heard: Heard) -> Did {
+        self.on(heard.event())
+    }
+
+    /// Lets time pass with timers that are exactly on time.
+    pub fn after(&mut self, duration: Duration) -> Did {
+        let end = self.now + duration;
+        let mut actions = Vec::new();
+        while let Some(deadline) = self.router.poll_timeout().filter(|&deadline| deadline <= end) {
+            self.now = self.now.max(deadline);
+            actions.extend(self.router.handle(Event::Timer, self.now));
+        }
+        self.now = end;
+        Did(actions)
+    }
+
+    /// Lets time pass in which the process does not run.
+    pub fn frozen_for(&mut self, duration: Duration) {
+        self.now += duration;
+    }
+
+    #[track_caller]
+    pub fn is(&self, role: Role) {
+        assert_eq!(self.router.role(), role);
+    }
+
+    #[track_caller]
+    pub fn because(&self, reason: &str) {
+        let transition = self.router.last_transition().expect("a transition");
+        assert_eq!(transition.reason.to_string(), reason);
+    }
+
+    /// Time until the next timer.
+    pub fn wait(&self) -> Option<Duration> {
+        self.router.poll_timeout().map(|deadline| deadline.saturating_duration_since(self.now))
+    }
+}
+
+impl Did {
+    /// Compares with actions in short: `advertise 100, add .100, announce .100`.
+    #[track_caller]
+    pub fn does(&self, expected: &str) {
+        assert_eq!(in_short(&self.0), expected);
+    }
+
+    #[track_caller]
+    pub fn nothing(&self) {
+        self.does("");
+    }
+
+    /// How many advertisements were sent.
+    pub fn adverts(&self) -> usize {
+        self.0.iter().filter(|action| matches!(action, Action::Advertise(..))).count()
+    }
+}
+
+/// Actions as a line, addresses by their last octet.
+pub fn in_short(actions: &[Action]) -> String {
+    let short: Vec<_> = actions
+        .iter()
+        .map(|action| match action {
+            Action::Advertise(advert, _) => format!("advertise {}", advert.priority),
+            Action::AddAddresses { addresses, .. } => format!("add{}", last_octets(addresses)),
+            Action::RemoveAddresses(addresses) => format!("remove{}", last_octets(addresses)),
+            Action::Announce(addresses) => format!("announce{}", last_octets(addresses)),
+        })
+        .collect();
+    short.join(", ")
+}
+
+fn last_octets(addresses: &[IpAddr]) -> String {
+    let octets = addresses.iter().map(|address| match address {
+        IpAddr::V4(address) => format!(" .{}", address.octets()[3]),
+        IpAddr::V6(address) => format!(" :{:x}", address.segments()[7]),
+    });
+    octets.collect()
+}
