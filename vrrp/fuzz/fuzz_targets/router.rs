@@ -1,0 +1,128 @@
+//! Any stream of events, advertisements from the wire included, leaves the router lawful.
+//!
+//! Two octets a step: how long it is since the last, and what happens. Some events take more octets.
+#![no_main]
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use libfuzzer_sys::fuzz_target;
+use vrrp::{
+    Action, Advertisement, ChecksumForm, Event, Interval, LinkState, Preempt, Priority, Role,
+    RouterConfig, VirtualRouter, Vrid,
+};
+
+fuzz_target!(|input: &[u8]| {
+    let mut octets = input.iter().copied();
+    if let Some(config) = config(&mut octets) {
+        let host =
+            Host { router: VirtualRouter::new(config), now: Instant::now(), held: BTreeSet::new() };
+        host.live(&mut octets);
+    }
+});
+
+/// The router and a host that does what it is told.
+struct Host {
+    router: VirtualRouter,
+    now: Instant,
+    held: BTreeSet<IpAddr>,
+}
+
+impl Host {
+    fn live(mut self, octets: &mut impl Iterator<Item = u8>) {
+        while let Some(later) = octets.next() {
+            // 0 to 255 ms, or up to half a minute.
+            let unit = if later & 1 == 0 { 1 } else { 128 };
+            self.now += Duration::from_millis(u64::from(later) * unit);
+            let Some(event) = self.event(octets) else {
+                return;
+            };
+            self.handle(event);
+        }
+    }
+
+    fn event(&mut self, octets: &mut impl Iterator<Item = u8>) -> Option<Event> {
+        Some(match octets.next()? % 12 {
+            0 => Event::Startup,
+            1 => Event::Shutdown,
+            2 => Event::Timer,
+            3..=4 => {
+                self.now = self.now.max(self.router.poll_timeout().unwrap_or(self.now));
+                Event::Timer
+            }
+            5..=6 => heard(octets)?,
+            7 => Event::Link(LinkState::Up),
+            8 => Event::Link(LinkState::Down),
+            9 => Event::AddressLost(address(octets.next()?)),
+            10 => Event::ActionFailed("no such device".to_owned()),
+            11 => Event::Reconfigure(config(octets)?),
+            _ => unreachable!("below 12"),
+        })
+    }
+
+    fn handle(&mut self, event: Event) {
+        let is_timer = event == Event::Timer;
+        for action in self.router.handle(event, self.now) {
+            self.perform(action);
+        }
+        let config = self.router.config();
+        let ours: BTreeSet<IpAddr> = config.addresses().iter().copied().collect();
+        let expected = if self.router.role() == Role::Active { ours } else { BTreeSet::new() };
+        assert_eq!(self.held, expected, "addresses are held exactly while active");
+        let timeout = self.router.poll_timeout();
+        assert!(!is_timer || timeout.is_none_or(|timeout| timeout > self.now), "{timeout:?}");
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::AddAddresses { addresses, .. } => self.held.extend(addresses),
+            Action::RemoveAddresses(addresses) => {
+                self.held.retain(|address| !addresses.contains(address));
+            }
+            Action::Advertise(advert, form) => {
+                let is_release = advert.priority == Priority::RELEASE;
+                assert!(!is_release || self.held.is_empty(), "let go while holding");
+                let source = self.router.config().source();
+                let _ = advert.encode(source, [224, 0, 0, 18].into(), form);
+            }
+            Action::Announce(addresses) => {
+                assert!(addresses.iter().all(|address| self.held.contains(address)));
+            }
+        }
+    }
+}
+
+fn address(last: u8) -> IpAddr {
+    [192, 0, 2, last].into()
+}
+
+fn interval(octet: u8) -> Interval {
+    Interval::from_centiseconds(u16::from(octet) * 16 + 1).expect("at most 4081")
+}
+
+fn heard(octets: &mut impl Iterator<Item = u8>) -> Option<Event> {
+    let advert = Advertisement {
+        vrid: Vrid::new(octets.next()? % 2 + 1)?,
+        priority: Priority::new(octets.next()?),
+        interval: interval(octets.next()?),
+        addresses: vec![address(100)],
+    };
+    let source = address(octets.next()? % 4 + 9);
+    Some(Event::Advertisement { source, advert, form: ChecksumForm::Rfc5798 })
+}
+
+/// `None` at the end of input, and for settings that are refused.
+fn config(octets: &mut impl Iterator<Item = u8>) -> Option<RouterConfig> {
+    let vrid = Vrid::new(octets.next()? % 2 + 1)?;
+    let source = address(octets.next()? % 2 + 10);
+    let addresses = (0..octets.next()? % 4).map(|last| address(100 + last)).collect();
+    let preempt = match octets.next()? {
+        0 => Preempt::Never,
+        1 => Preempt::Immediate,
+        delay => Preempt::After(Duration::from_millis(u64::from(delay) * 50)),
+    };
+    let config = RouterConfig::new(vrid, source, addresses).ok()?;
+    let config = config.with_priority(Priority::new(octets.next()?)).ok()?;
+    Some(config.with_interval(interval(octets.next()?)).with_preempt(preempt))
+}
