@@ -1,0 +1,165 @@
+//! What the config says, once it is known to be right.
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use vrrp::{Checksum, ConfigError, Interval, Preempt, Priority, RouterConfig, Vrid};
+
+use super::cidr::Cidr;
+use super::diagnostic::Span;
+use crate::host::HostFacts;
+
+/// A valid config, as seen by one of the boxes that share the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Config {
+    /// Which of the nodes this box is. `None` only in a file without nodes, and so without virtual routers.
+    pub(crate) node: Option<Node>,
+    /// All boxes that share the file, this one included.
+    pub(crate) nodes: Vec<Node>,
+    /// How the proxy process is run.
+    pub(crate) worker: WorkerSettings,
+    /// The virtual routers, in the order of the file.
+    pub(crate) routers: Vec<Router>,
+    /// What the proxy is told.
+    pub(crate) proxy: proxy::config::Config,
+    /// Every address that the proxy listens on, in the order of the file.
+    pub(crate) binds: Vec<Bind>,
+    /// SHA-256 of the text, in hexadecimal: equal on two boxes with the same file.
+    pub(crate) digest: String,
+}
+
+/// One of the boxes that share the config.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Node {
+    /// Its hostname, or what `--node` calls it.
+    pub(crate) name: String,
+    /// Its own address, by which the others know it.
+    pub(crate) address: IpAddr,
+    /// Its strength in every election.
+    pub(crate) priority: Priority,
+}
+
+/// How the proxy process is run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WorkerSettings {
+    /// The user it runs as; `None` leaves the choice to the supervisor.
+    pub(crate) user: Option<String>,
+    /// Its threads; `None` is one per core.
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// How long running sessions may go on when this box is stopped as planned.
+    pub(crate) drain_timeout: Duration,
+}
+
+impl WorkerSettings {
+    /// Far less than the 90 s after which service managers lose their patience with a stop.
+    pub(crate) const DRAIN_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
+}
+
+impl Default for WorkerSettings {
+    fn default() -> Self {
+        Self { user: None, threads: None, drain_timeout: Self::DRAIN_TIMEOUT_DEFAULT }
+    }
+}
+
+/// One virtual router as this box takes part in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Router {
+    /// Unique among virtual routers.
+    pub(crate) name: String,
+    /// Unique on its interface.
+    pub(crate) vrid: Vrid,
+    /// The interface it speaks on and holds its addresses on.
+    pub(crate) interface: String,
+    /// The virtual addresses with their networks; at least one.
+    pub(crate) addresses: Vec<Cidr>,
+    /// That of this node.
+    pub(crate) priority: Priority,
+    /// Time between advertisements while active.
+    pub(crate) interval: Interval,
+    /// Whether a stronger router takes over from a weaker one.
+    pub(crate) preempt: Preempt,
+    /// How advertisements are sealed.
+    pub(crate) checksum: Checksum,
+}
+
+impl Router {
+    /// What makes it the same virtual router after a change of the config.
+    pub(crate) fn key(&self) -> RouterKey {
+        RouterKey { interface: self.interface.clone(), vrid: self.vrid }
+    }
+
+    /// The settings of the election, which sends from `source`.
+    pub(crate) fn election(&self, source: IpAddr) -> Result<RouterConfig, ConfigError> {
+        let addresses = self.addresses.iter().map(|cidr| cidr.address).collect();
+        Ok(RouterConfig::new(self.vrid, source, addresses)?
+            .with_priority(self.priority)?
+            .with_interval(self.interval)
+            .with_preempt(self.preempt)
+            .with_checksum(self.checksum))
+    }
+}
+
+/// A virtual router among all: a VRID means something on its link only (RFC 9568 §1.6).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct RouterKey {
+    /// The interface it speaks on.
+    pub(crate) interface: String,
+    /// Its number there.
+    pub(crate) vrid: Vrid,
+}
+
+impl std::fmt::Display for RouterKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "virtual router {} on `{}`", self.vrid, self.interface)
+    }
+}
+
+/// An address to listen on, and its place in the file for the case that the system refuses it.
+#[derive(Clone, Debug)]
+pub(crate) struct Bind {
+    /// Address and port.
+    pub(crate) address: SocketAddr,
+    /// Where the file says so.
+    pub(crate) span: Span,
+}
+
+/// The place in the file is no part of what the config says.
+impl PartialEq for Bind {
+    fn eq(&self, other: &Self) -> bool {
+        self.address == other.address
+    }
+}
+
+impl Eq for Bind {}
+
+impl Config {
+    /// The address that a virtual router sends from: a lasting IPv4 address of its interface.
+    ///
+    /// That of this node if it is there, else the first one in the network of a
+    /// virtual address, else the first one. Never a virtual address that we
+    /// hold, for it leaves with the role. `None` if the interface has no
+    /// other address, or if nothing is known about the host.
+    pub(crate) fn source_address(&self, router: &Router, host: &HostFacts) -> Option<IpAddr> {
+        let own: Vec<Cidr> = host
+            .interface(&router.interface)?
+            .addresses
+            .iter()
+            .copied()
+            .filter(|own| own.address.is_ipv4() && !self.holds(*own))
+            .collect();
+        let node = self.node.as_ref().map(|node| node.address);
+        let near = |own: &Cidr| router.addresses.iter().any(|virt| own.contains(virt.address));
+        own.iter()
+            .find(|own| Some(own.address) == node)
+            .or_else(|| own.iter().find(|own| near(own)))
+            .or_else(|| own.first())
+            .map(|own| own.address)
+    }
+
+    /// Is this address of the host one that we added, because a virtual router is active?
+    fn holds(&self, own: Cidr) -> bool {
+        let mut virtual_addresses = self.routers.iter().flat_map(|router| &router.addresses);
+        own.is_single() && virtual_addresses.any(|virt| virt.address == own.address)
+    }
+}

@@ -1,0 +1,237 @@
+//! Rules about virtual routers.
+
+use super::{router, routers};
+
+#[test]
+fn name_twice() {
+    routers(
+        r#"
+[[virtual_router]]
+name = "web"
+vrid = 51
+interface = "eth0"
+addresses = ["192.168.8.1/24"]
+[[virtual_router]]
+name = "web"
+vrid = 52
+interface = "eth0"
+addresses = ["192.168.8.4/24"]
+"#,
+    )
+    .is_refused_with(
+        r#"
+error: virtual router `web` appears twice
+ --> haagent.toml:7:8
+  |
+7 | name = "web"
+  |        ^^^^^ first at 2:8
+"#,
+    );
+}
+
+#[test]
+fn vrid_zero() {
+    router("vrid = 0").is_refused_with(
+        r#"
+error: vrid `0` is out of range
+ --> haagent.toml:3:8
+  |
+3 | vrid = 0
+  |        ^
+  |
+hint: the range is 1 to 255
+"#,
+    );
+}
+
+#[test]
+fn vrid_above_an_octet() {
+    router("vrid = 256").is_refused_with(
+        r#"
+error: vrid `256` is out of range
+ --> haagent.toml:3:8
+  |
+3 | vrid = 256
+  |        ^^^
+  |
+hint: the range is 1 to 255
+"#,
+    );
+}
+
+#[test]
+fn vrid_twice_on_one_interface() {
+    routers(
+        r#"
+[[virtual_router]]
+name = "web"
+vrid = 51
+interface = "eth0"
+addresses = ["192.168.8.1/24"]
+[[virtual_router]]
+name = "mail"
+vrid = 51
+interface = "eth0"
+addresses = ["192.168.8.4/24"]
+"#,
+    )
+    .is_refused_with(
+        r#"
+error: virtual router 51 appears twice on `eth0`
+ --> haagent.toml:8:8
+  |
+8 | vrid = 51
+  |        ^^ first at 3:8
+  |
+hint: one virtual router carries many addresses: `addresses = [..]`
+"#,
+    );
+}
+
+#[test]
+fn missing_interface_gets_a_suggestion() {
+    router(r#"interface = "eth7""#).is_refused_with(
+        r#"
+error: interface `eth7` is not on this host
+ --> haagent.toml:4:13
+  |
+4 | interface = "eth7"
+  |             ^^^^^^
+  |
+hint: did you mean `eth0`?
+"#,
+    );
+}
+
+#[test]
+fn missing_interface_lists_those_there_are() {
+    router(r#"interface = "wan""#).is_refused_with(
+        r#"
+error: interface `wan` is not on this host
+ --> haagent.toml:4:13
+  |
+4 | interface = "wan"
+  |             ^^^^^
+  |
+hint: known interfaces are `lo`, `eth0`, `eth1`, `eth2`
+"#,
+    );
+}
+
+#[test]
+fn interface_without_address() {
+    router(r#"interface = "eth2""#).is_refused_with(
+        r#"
+error: interface `eth2` has no IPv4 address of its own
+ --> haagent.toml:4:13
+  |
+4 | interface = "eth2"
+  |             ^^^^^^
+  |
+hint: give the interface an address in the network of the virtual addresses
+"#,
+    );
+}
+
+#[test]
+fn interval_between_the_steps() {
+    router(r#"advert_interval = "15ms""#).is_refused_with(
+        r#"
+error: advert_interval `15ms` is no multiple of `10ms`
+ --> haagent.toml:6:19
+  |
+6 | advert_interval = "15ms"
+  |                   ^^^^^^
+  |
+hint: advertisements carry the interval in hundredths of a second
+"#,
+    );
+}
+
+#[test]
+fn interval_too_short() {
+    router(r#"advert_interval = "1ms""#).is_refused_with(
+        r#"
+error: advert_interval `1ms` is out of range
+ --> haagent.toml:6:19
+  |
+6 | advert_interval = "1ms"
+  |                   ^^^^^
+  |
+hint: the range is `10ms` to `40950ms`
+"#,
+    );
+}
+
+#[test]
+fn interval_too_long() {
+    router(r#"advert_interval = "41s""#).is_refused_with(
+        r#"
+error: advert_interval `41s` is out of range
+ --> haagent.toml:6:19
+  |
+6 | advert_interval = "41s"
+  |                   ^^^^^
+  |
+hint: the range is `10ms` to `40950ms`
+"#,
+    );
+}
+
+#[test]
+fn preempt_mode_that_is_none() {
+    router(r#"preempt = "always""#).is_refused_with(
+        r#"
+error: preempt `always` is unknown
+ --> haagent.toml:6:11
+  |
+6 | preempt = "always"
+  |           ^^^^^^^^
+  |
+hint: known values are `never`, `immediate`, and with a delay `after 30s`
+"#,
+    );
+}
+
+#[test]
+fn preempt_delay_without_unit() {
+    router(r#"preempt = "after 30""#).is_refused_with(
+        r#"
+error: preempt `after 30` has no unit
+ --> haagent.toml:6:11
+  |
+6 | preempt = "after 30"
+  |           ^^^^^^^^^^
+  |
+hint: add a unit: `30s` or `30ms`
+"#,
+    );
+}
+
+#[test]
+fn preempt_is_no_switch() {
+    router("preempt = true").is_refused_with(
+        r#"
+error: `preempt` must be a string, not a boolean
+ --> haagent.toml:6:11
+  |
+6 | preempt = true
+  |           ^^^^
+"#,
+    );
+}
+
+#[test]
+fn checksum_that_is_none() {
+    router(r#"checksum = "rfc5978""#).is_refused_with(
+        r#"
+error: checksum `rfc5978` is unknown
+ --> haagent.toml:6:12
+  |
+6 | checksum = "rfc5978"
+  |            ^^^^^^^^^
+  |
+hint: did you mean `rfc5798`?
+"#,
+    );
+}

@@ -1,0 +1,229 @@
+//! Rules about virtual routers and the addresses they hold.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use toml::Spanned;
+use vrrp::Priority;
+
+use crate::config::cidr::Cidr;
+use crate::config::diagnostic::Diagnostic;
+use crate::config::file::{File, NodeTable, RouterTable};
+use crate::config::model::{Node, Router};
+use crate::config::suggest::{hint_for, quoted};
+use crate::host::{HostFacts, Interface};
+
+use super::repeats::{Repeat, check_names, repeats};
+
+/// Checks the virtual routers, as `this` node on this host takes part in them.
+pub(super) fn check(
+    file: &File,
+    this: Option<&NodeTable>,
+    host: &HostFacts,
+    problems: &mut Vec<Diagnostic>,
+) {
+    check_names("virtual router", file.routers.iter().map(|router| router.name.as_ref()), problems);
+    nodes_take_part(file, problems);
+    vrids_differ(file, problems);
+    addresses_differ(file, problems);
+    for router in &file.routers {
+        addresses_fit(router, problems);
+        check_place(file, router, this, host, problems);
+    }
+}
+
+/// The virtual router of the model; `None` if a value was reported as missing.
+pub(super) fn router(table: &RouterTable, node: &Node) -> Option<Router> {
+    Some(Router {
+        name: table.name.as_ref()?.get_ref().clone(),
+        vrid: *table.vrid.as_ref()?.get_ref(),
+        interface: table.interface.as_ref()?.get_ref().clone(),
+        addresses: table.addresses.as_ref()?.iter().map(|address| *address.get_ref()).collect(),
+        priority: node.priority,
+        interval: *table.advert_interval.get_ref(),
+        preempt: *table.preempt.get_ref(),
+        checksum: *table.checksum.get_ref(),
+    })
+}
+
+fn nodes_take_part(file: &File, problems: &mut Vec<Diagnostic>) {
+    if let (Some(router), []) = (file.routers.first(), &*file.nodes) {
+        problems.push(
+            Diagnostic::new(
+                router.span.clone(),
+                "a virtual router needs nodes, and there are none",
+            )
+            .hint("add a `[[node]]` with name, address and priority for each box"),
+        );
+    }
+}
+
+fn vrids_differ(file: &File, problems: &mut Vec<Diagnostic>) {
+    let vrids = file.routers.iter().filter_map(|router| {
+        let (vrid, interface) = (router.vrid.as_ref()?, router.interface.as_ref()?);
+        Some(((vrid.get_ref(), interface.get_ref()), vrid.span()))
+    });
+    for Repeat { value: (vrid, interface), span, first } in repeats(vrids) {
+        problems.push(
+            Diagnostic::new(span, format!("virtual router {vrid} appears twice on `{interface}`"))
+                .first_at(first)
+                .hint("one virtual router carries many addresses: `addresses = [..]`"),
+        );
+    }
+}
+
+fn addresses_differ(file: &File, problems: &mut Vec<Diagnostic>) {
+    let addresses = virtual_addresses(file).map(|virt| (virt.get_ref().address, virt.span()));
+    for Repeat { value, span, first } in repeats(addresses) {
+        let message = format!("virtual address `{value}` appears twice");
+        problems.push(Diagnostic::new(span, message).first_at(first));
+    }
+}
+
+/// Every virtual address of the file.
+pub(super) fn virtual_addresses(file: &File) -> impl Iterator<Item = &Spanned<Cidr>> {
+    file.routers.iter().flat_map(|router| router.addresses.iter().flatten())
+}
+
+fn addresses_fit(router: &RouterTable, problems: &mut Vec<Diagnostic>) {
+    let Some(excess) = router.addresses.as_ref().and_then(|all| all.get(ADDRESSES_MAX)) else {
+        return;
+    };
+    problems.push(
+        Diagnostic::new(
+            excess.span(),
+            format!("a virtual router carries at most {ADDRESSES_MAX} addresses"),
+        )
+        .hint("put the others into another `[[virtual_router]]` with a VRID of its own"),
+    );
+}
+
+/// Rules about where the addresses are to be: not on a node already, and in a network of the interface.
+fn check_place(
+    file: &File,
+    router: &RouterTable,
+    this: Option<&NodeTable>,
+    host: &HostFacts,
+    problems: &mut Vec<Diagnostic>,
+) {
+    let interface = router.interface.as_ref().and_then(|name| find(name, host, problems));
+    let place = interface.map(|interface| Place::new(file, this, interface));
+    if let (Some(place), Some(name)) = (&place, &router.interface) {
+        problems.extend(place.has_network(name));
+    }
+    for virt in router.addresses.iter().flatten() {
+        let problem = not_of_a_node(file, virt).or_else(|| place.as_ref()?.judge(virt));
+        problems.extend(problem);
+    }
+}
+
+fn find<'a>(
+    name: &Spanned<String>,
+    host: &'a HostFacts,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<&'a Interface> {
+    let interface = host.interface(name.get_ref());
+    if interface.is_none() && *host != HostFacts::Unknown {
+        let message = format!("interface `{}` is not on this host", name.get_ref());
+        let known = host.interfaces().iter().map(|interface| interface.name.as_str());
+        let hint = hint_for(name.get_ref(), "interfaces", known);
+        problems.push(Diagnostic::new(name.span(), message).maybe_hint(hint));
+    }
+    interface
+}
+
+fn not_of_a_node(file: &File, virt: &Spanned<Cidr>) -> Option<Diagnostic> {
+    let address = virt.get_ref().address;
+    let node = file.nodes.iter().find(|node| {
+        node.address.as_ref().is_some_and(|own| *own.get_ref() == address)
+            && node.priority.as_ref().is_some_and(|own| *own.get_ref() != Priority::OWNER)
+    })?;
+    let name = node.name.as_ref()?.get_ref();
+    let message = format!("virtual address `{address}` is the address of node `{name}`");
+    Some(Diagnostic::new(virt.span(), message).hint(OWNER_HINT))
+}
+
+/// An interface of this host, as the place of virtual addresses.
+struct Place<'a> {
+    interface: &'a Interface,
+    /// The IPv4 addresses it has whatever role we are in.
+    lasting: Vec<Cidr>,
+    is_owner: bool,
+}
+
+impl<'a> Place<'a> {
+    fn new(file: &File, this: Option<&NodeTable>, interface: &'a Interface) -> Self {
+        let ours: BTreeSet<IpAddr> =
+            virtual_addresses(file).map(|virt| virt.get_ref().address).collect();
+        // While active we hold virtual addresses as /32 ourselves.
+        let is_held = |own: &Cidr| own.is_single() && ours.contains(&own.address);
+        let is_lasting = |own: &&Cidr| own.address.is_ipv4() && !is_held(own);
+        let priority = this.and_then(|node| node.priority.as_ref());
+        Self {
+            interface,
+            lasting: interface.addresses.iter().filter(is_lasting).copied().collect(),
+            is_owner: priority.is_some_and(|priority| *priority.get_ref() == Priority::OWNER),
+        }
+    }
+
+    fn has_network(&self, name: &Spanned<String>) -> Option<Diagnostic> {
+        self.lasting.is_empty().then(|| {
+            let message = format!("interface `{}` has no IPv4 address of its own", name.get_ref());
+            Diagnostic::new(name.span(), message)
+                .hint("give the interface an address in the network of the virtual addresses")
+        })
+    }
+
+    fn judge(&self, virt: &Spanned<Cidr>) -> Option<Diagnostic> {
+        if self.lasting.is_empty() {
+            return None;
+        }
+        self.ownership(virt).or_else(|| self.network(virt))
+    }
+
+    fn ownership(&self, virt: &Spanned<Cidr>) -> Option<Diagnostic> {
+        let (address, interface) = (virt.get_ref().address, &self.interface.name);
+        let is_own = self.lasting.iter().any(|own| own.address == address);
+        if is_own == self.is_owner {
+            return None;
+        }
+        let problem = |message: String| Diagnostic::new(virt.span(), message);
+        Some(if is_own {
+            problem(format!("virtual address `{address}` is this host's own on `{interface}`"))
+                .hint(OWNER_HINT)
+        } else {
+            problem(format!("virtual address `{address}` is not this host's own on `{interface}`"))
+                .hint("priority 255 is for the owner of the addresses: give this node 1 to 254")
+        })
+    }
+
+    fn network(&self, virt: &Spanned<Cidr>) -> Option<Diagnostic> {
+        let Cidr { address, prefix_len } = *virt.get_ref();
+        let mut around = self.lasting.iter().filter(|own| own.contains(address)).peekable();
+        let Some(network) = around.peek().map(|own| own.network()) else {
+            let message = format!(
+                "virtual address `{address}` is in no network of `{}`",
+                self.interface.name
+            );
+            let networks: BTreeSet<Cidr> = self.lasting.iter().map(Cidr::network).collect();
+            let networks: Vec<Cidr> = networks.into_iter().collect();
+            let hint = format!("`{}` is in {}", self.interface.name, quoted(&networks));
+            return Some(Diagnostic::new(virt.span(), message).hint(hint));
+        };
+        if around.any(|own| own.prefix_len == prefix_len) {
+            return None;
+        }
+        let message =
+            format!("virtual address `{address}` is in a /{} network", network.prefix_len);
+        let right = Cidr { address, ..network };
+        Some(
+            Diagnostic::new(virt.span(), message)
+                .hint(format!("`{}` is in `{network}`: write `{right}`", self.interface.name)),
+        )
+    }
+}
+
+const OWNER_HINT: &str = "choose an address that no box has; its owner would need priority 255";
+
+/// One octet counts the addresses of an advertisement (RFC 9568 §5.2.5).
+const ADDRESSES_MAX: usize = 255;

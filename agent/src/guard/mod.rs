@@ -1,0 +1,31 @@
+//! The guard: a small process that lets go of our addresses when the supervisor dies by whatever means.
+//!
+//! [`parent`] is the supervisor's side, on the VRRP thread; [`child`] is the process. Between them
+//! runs a socket that keeps the bounds of messages, whose end doubles as a sign of death.
+
+pub(crate) mod child;
+pub(crate) mod parent;
+
+use serde::{Deserialize, Serialize};
+
+/// Which virtual router a will belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Slot {
+    index: u32,
+    vrid: u8,
+}
+
+/// What the guard is told.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Order {
+    /// Do this when the supervisor dies. The socket that the farewell leaves by comes along.
+    Arm { slot: Slot, removals: Vec<Vec<u8>>, farewell: Vec<u8> },
+    /// Forget what was said of this virtual router.
+    Disarm { slot: Slot },
+}
+
+/// 255 removals of 60 bytes and a farewell, as JSON, with room to spare.
+const ORDER_MAX: usize = 128 << 10;
+
+#[cfg(test)]
+mod tests;

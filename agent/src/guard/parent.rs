@@ -1,0 +1,120 @@
+//! The supervisor's side of the guard.
+
+use std::cell::RefCell;
+use std::io::IoSlice;
+use std::mem::MaybeUninit;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::Stdio;
+use std::rc::Rc;
+use std::sync::mpsc::{Sender, channel};
+use std::{fmt, io, thread};
+
+use rustix::net::{
+    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+    sendmsg, socketpair,
+};
+use tokio::process::{Child, Command};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use vrrp::Vrid;
+use vrrp::linux::{Executor, Will};
+
+use super::{Order, Slot};
+use crate::realtime;
+
+/// A running guard.
+#[derive(Debug)]
+pub(crate) struct GuardProcess {
+    pub(crate) child: Child,
+    /// Keeps the thread alive whose death the guard waits for.
+    _parent: Sender<()>,
+}
+
+/// Starts a guard; returns the process and the socket that reaches it.
+///
+/// A real-time thread of its own does so and then only waits. Its death tells the guard of ours before
+/// the ordinary threads have found a core to die on, and before the kernel has taken our memory apart.
+///
+/// # Errors
+/// When the process cannot be started.
+pub(crate) async fn spawn() -> io::Result<(GuardProcess, OwnedFd)> {
+    let (ours, theirs) = socketpair(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+        None,
+    )?;
+    let runtime = Handle::current();
+    let (started, starting) = oneshot::channel();
+    let (parent, owner) = channel();
+    thread::Builder::new().name("guard-parent".to_owned()).spawn(move || {
+        // Refused where the VRRP thread is refused too, which warns.
+        let _ = realtime::schedule();
+        let _runtime = runtime.enter();
+        if started.send(command(theirs).spawn()).is_ok() {
+            // Until the owner of the guard drops its end.
+            let _ = owner.recv();
+        }
+    })?;
+    let child = starting.await.map_err(io::Error::other)??;
+    Ok((GuardProcess { child, _parent: parent }, ours))
+}
+
+fn command(stdin: OwnedFd) -> Command {
+    let mut command = std::process::Command::new("/proc/self/exe");
+    command.arg0("haagent").arg("guard").stdin(Stdio::from(stdin)).stdout(Stdio::null());
+    Command::from(command)
+}
+
+/// The VRRP thread's handle on the guard, shared by its virtual routers.
+#[derive(Clone, Default)]
+pub(crate) struct Guard(Rc<RefCell<Option<OwnedFd>>>);
+
+impl Guard {
+    /// Talks to this guard from now on.
+    pub(crate) fn replace(&self, socket: OwnedFd) {
+        *self.0.borrow_mut() = Some(socket);
+    }
+
+    fn send(&self, order: &Order, descriptors: &[BorrowedFd<'_>]) {
+        let socket = self.0.borrow();
+        // Without a guard the kernel's lease still ends our hold; the supervisor is replacing it.
+        let Some(socket) = socket.as_ref() else { return };
+        if let Err(error) = send(socket, order, descriptors) {
+            tracing::warn!(%error, "guard does not answer");
+        }
+    }
+}
+
+impl Executor for Guard {
+    fn arm(&self, vrid: Vrid, index: u32, will: &Will, sender: BorrowedFd<'_>) {
+        let order = Order::Arm {
+            slot: Slot { index, vrid: vrid.value() },
+            removals: will.removals.clone(),
+            farewell: will.farewell.clone(),
+        };
+        self.send(&order, &[sender]);
+    }
+
+    fn disarm(&self, vrid: Vrid, index: u32) {
+        self.send(&Order::Disarm { slot: Slot { index, vrid: vrid.value() } }, &[]);
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Guard")
+    }
+}
+
+fn send(socket: &OwnedFd, order: &Order, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let message = serde_json::to_vec(order)?;
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    if !descriptors.is_empty() {
+        ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
+    }
+    sendmsg(socket, &[IoSlice::new(&message)], &mut ancillary, SendFlags::NOSIGNAL)?;
+    Ok(())
+}

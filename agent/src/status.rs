@@ -1,0 +1,243 @@
+//! What `haagent status` shows: a stable JSON schema, and a table that fits 80 columns.
+
+use std::fmt::{self, Display, Write as _};
+use std::net::{IpAddr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::worker::{BackendReport, FrontendReport, ServerHealth, ServerReport};
+
+/// The version of the schema: it grows when a field changes its meaning or goes, not when one is added.
+pub(crate) const SCHEMA: u32 = 1;
+
+/// Everything about one box.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct StatusReport {
+    pub(crate) schema: u32,
+    pub(crate) version: String,
+    pub(crate) node: Option<String>,
+    pub(crate) pid: u32,
+    /// No problem is known.
+    pub(crate) healthy: bool,
+    /// What is wrong, in sentences.
+    pub(crate) problems: Vec<String>,
+    pub(crate) config: ConfigStatus,
+    pub(crate) guard: GuardStatus,
+    pub(crate) worker: WorkerStatus,
+    pub(crate) virtual_routers: Vec<RouterStatus>,
+    pub(crate) frontends: Vec<FrontendReport>,
+    pub(crate) backends: Vec<BackendReport>,
+}
+
+/// The config in force.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ConfigStatus {
+    pub(crate) file: String,
+    /// SHA-256 of the text: equal on both boxes if they share it.
+    pub(crate) digest: String,
+    /// Counts the configs since the start, from 1.
+    pub(crate) revision: u64,
+    /// Why the newest config was not taken, if it was not.
+    pub(crate) rejected: Option<String>,
+}
+
+/// The process that lets go when the supervisor dies.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct GuardStatus {
+    pub(crate) pid: Option<u32>,
+}
+
+/// The process that serves clients.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct WorkerStatus {
+    pub(crate) state: WorkerState,
+    pub(crate) pid: Option<u32>,
+    /// Since the supervisor started.
+    pub(crate) restarts: u64,
+}
+
+/// What the worker does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum WorkerState {
+    Down,
+    Starting,
+    /// Ready, but no address is here that it could serve.
+    Standby,
+    Serving,
+    Draining,
+}
+
+/// A virtual router.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct RouterStatus {
+    pub(crate) name: String,
+    pub(crate) vrid: u8,
+    pub(crate) interface: String,
+    /// `initialize`, `backup` or `active`.
+    pub(crate) state: String,
+    pub(crate) priority: u8,
+    pub(crate) addresses: Vec<IpAddr>,
+    pub(crate) advert_interval_ms: u64,
+    pub(crate) peer: Option<PeerStatus>,
+    pub(crate) last_transition: Option<TransitionStatus>,
+    pub(crate) counters: CounterStatus,
+}
+
+/// The other router of a virtual router.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct PeerStatus {
+    pub(crate) address: IpAddr,
+    pub(crate) priority: u8,
+    /// Age of its last advertisement.
+    pub(crate) last_advert_ms: u64,
+    pub(crate) advert_interval_ms: u64,
+    pub(crate) checksum: String,
+}
+
+/// The last change of state.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct TransitionStatus {
+    pub(crate) from: String,
+    pub(crate) to: String,
+    pub(crate) reason: String,
+    pub(crate) ago_ms: u64,
+}
+
+/// Counters by the names of RFC 6527 where it has them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct CounterStatus {
+    pub(crate) active_transitions: u64,
+    pub(crate) advertisements_received: u64,
+    pub(crate) advertisements_sent: u64,
+    pub(crate) priority_zero_received: u64,
+    pub(crate) priority_zero_sent: u64,
+    pub(crate) address_list_errors: u64,
+    pub(crate) vrid_errors: u64,
+    pub(crate) own_source_received: u64,
+    pub(crate) late: u64,
+    pub(crate) ip_ttl_errors: u64,
+    pub(crate) version_errors: u64,
+    pub(crate) packet_length_errors: u64,
+    pub(crate) checksum_errors: u64,
+    pub(crate) invalid_type: u64,
+    pub(crate) interval_errors: u64,
+    /// The longest time that a timer was honoured late.
+    pub(crate) scheduling_delay_max_us: u64,
+}
+
+impl Display for StatusReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = if self.healthy { "healthy" } else { "degraded" };
+        let node = self.node.as_deref().unwrap_or("this box");
+        writeln!(f, "{node}: {verdict}, haagent {}, pid {}", self.version, self.pid)?;
+        for problem in &self.problems {
+            writeln!(f, "  problem: {}", problem.replace('\n', "\n    "))?;
+        }
+        let digest = self.config.digest.get(..12).unwrap_or_default();
+        writeln!(f, "config: {} (revision {}, {digest})", self.config.file, self.config.revision)?;
+        writeln!(f, "worker: {}{}", snake(&self.worker.state), process(self.worker.pid))?;
+        writeln!(f, "guard: {}", if self.guard.pid.is_some() { "ready" } else { "none" })?;
+        self.virtual_routers.iter().try_for_each(|router| write!(f, "\n{router}"))?;
+        self.frontends.iter().try_for_each(|frontend| write!(f, "\n{frontend}"))?;
+        self.backends.iter().try_for_each(|backend| write!(f, "\n{backend}"))
+    }
+}
+
+impl Display for RouterStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, state, interface, vrid, priority, .. } = self;
+        writeln!(f, "virtual router {name}: {state}")?;
+        let interval = self.advert_interval_ms;
+        writeln!(f, "  {interface}, vrid {vrid}, priority {priority}, advert every {interval} ms")?;
+        writeln!(f, "  addresses: {}", list(&self.addresses))?;
+        match &self.peer {
+            Some(peer) => {
+                let (address, age) = (peer.address, age(peer.last_advert_ms));
+                match peer.priority {
+                    0 => writeln!(f, "  peer: {address}, let go {age} ago")?,
+                    priority => writeln!(
+                        f,
+                        "  peer: {address}, priority {priority}, last advert {age} ago"
+                    )?,
+                }
+            }
+            None => writeln!(f, "  peer: none heard")?,
+        }
+        if let Some(TransitionStatus { from, to, reason, ago_ms }) = &self.last_transition {
+            writeln!(f, "  last change: {from} to {to} {} ago", age(*ago_ms))?;
+            writeln!(f, "    because {reason}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Display for FrontendReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, bind, backend, sessions, sessions_total } = self;
+        writeln!(f, "frontend {name}: {} to backend {backend}", list(bind))?;
+        writeln!(f, "  sessions: {sessions} open, {sessions_total} in total")
+    }
+}
+
+impl Display for BackendReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "backend {}: {}", self.name, self.balance)?;
+        self.servers.iter().try_for_each(|server| server.fmt(f))
+    }
+}
+
+impl Display for ServerReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, address, sessions, .. } = self;
+        let health = snake(&self.health);
+        write!(f, "  {name:<14} {:<21} {health:<8} {sessions:>6} open", address.to_string())?;
+        match &self.last_check {
+            Some(check) if self.health != ServerHealth::Up => writeln!(f, "  {check}"),
+            _ => writeln!(f),
+        }
+    }
+}
+
+fn process(pid: Option<u32>) -> String {
+    pid.map_or_else(String::new, |pid| format!(", pid {pid}"))
+}
+
+/// The name of a variant as the JSON has it.
+fn snake(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => String::new(),
+    }
+}
+
+fn list<T: Display>(items: &[T]) -> String {
+    let mut text = String::new();
+    for item in items {
+        let separator = if text.is_empty() { "" } else { ", " };
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{separator}{item}");
+    }
+    text
+}
+
+/// A duration as a person says it.
+fn age(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..120_000 => format!("{} s", ms / 1_000),
+        120_000..7_200_000 => format!("{} min", ms / 60_000),
+        7_200_000..172_800_000 => format!("{} h", ms / 3_600_000),
+        _ => format!("{} d", ms / 86_400_000),
+    }
+}
+
+impl StatusReport {
+    /// Every address that the running haagent listens on.
+    pub(crate) fn binds(&self) -> impl Iterator<Item = SocketAddr> {
+        self.frontends.iter().flat_map(|frontend| frontend.bind.iter().copied())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! The table as a person sees it, and the JSON as a program does.
+
+use super::*;
+
+fn report() -> StatusReport {
+    StatusReport {
+        schema: SCHEMA,
+        version: "0.1.0".to_owned(),
+        node: Some("router-a".to_owned()),
+        pid: 100,
+        healthy: false,
+        problems: vec!["backend web has no server that is up".to_owned()],
+        config: ConfigStatus {
+            file: "/etc/haagent/haagent.toml".to_owned(),
+            digest: "8577a16f6b03ffffffffffff".to_owned(),
+            revision: 2,
+            rejected: None,
+        },
+        guard: GuardStatus { pid: Some(101) },
+        worker: WorkerStatus { state: WorkerState::Serving, pid: Some(102), restarts: 0 },
+        virtual_routers: vec![RouterStatus {
+            name: "web".to_owned(),
+            vrid: 51,
+            interface: "eth0".to_owned(),
+            state: "active".to_owned(),
+            priority: 150,
+            addresses: vec!["192.0.2.1".parse().expect("an address")],
+            advert_interval_ms: 100,
+            peer: Some(PeerStatus {
+                address: "192.0.2.3".parse().expect("an address"),
+                priority: 100,
+                last_advert_ms: 61_000,
+                advert_interval_ms: 100,
+                checksum: "rfc9568".to_owned(),
+            }),
+            last_transition: Some(TransitionStatus {
+                from: "backup".to_owned(),
+                to: "active".to_owned(),
+                reason: "no advertisement for 341 ms".to_owned(),
+                ago_ms: 60_500,
+            }),
+            counters: CounterStatus::default(),
+        }],
+        frontends: vec![FrontendReport {
+            name: "web".to_owned(),
+            bind: vec!["192.0.2.1:80".parse().expect("an address")],
+            backend: "web".to_owned(),
+            sessions: 1,
+            sessions_total: 10,
+        }],
+        backends: vec![BackendReport {
+            name: "web".to_owned(),
+            balance: "round_robin".to_owned(),
+            servers: vec![ServerReport {
+                name: "s1".to_owned(),
+                address: "192.0.2.10:80".parse().expect("an address"),
+                weight: 1,
+                health: ServerHealth::Down,
+                last_check: Some("connection refused".to_owned()),
+                sessions: 0,
+                sessions_total: 10,
+                connect_errors: 3,
+            }],
+        }],
+    }
+}
+
+#[test]
+fn the_table_says_what_matters_within_80_columns() {
+    let table = report().to_string();
+    let expected = "\
+router-a: degraded, haagent 0.1.0, pid 100
+  problem: backend web has no server that is up
+config: /etc/haagent/haagent.toml (revision 2, 8577a16f6b03)
+worker: serving, pid 102
+guard: ready
+
+virtual router web: active
+  eth0, vrid 51, priority 150, advert every 100 ms
+  addresses: 192.0.2.1
+  peer: 192.0.2.3, priority 100, last advert 61 s ago
+  last change: backup to active 60 s ago
+    because no advertisement for 341 ms
+
+frontend web: 192.0.2.1:80 to backend web
+  sessions: 1 open, 10 in total
+
+backend web: round_robin
+  s1             192.0.2.10:80         down          0 open  connection refused
+";
+    assert_eq!(table, expected);
+    assert!(table.lines().all(|line| line.len() <= 80));
+}
+
+#[test]
+fn a_peer_that_let_go_is_told_as_such() {
+    let mut report = report();
+    if let Some(peer) = &mut report.virtual_routers[0].peer {
+        peer.priority = 0;
+    }
+    assert!(report.to_string().contains("\n  peer: 192.0.2.3, let go 61 s ago\n"));
+}
+
+#[test]
+fn the_json_keeps_its_field_names() {
+    let json = serde_json::to_value(report()).expect("JSON");
+    assert_eq!(json["schema"], 1);
+    assert_eq!(json["worker"]["state"], "serving");
+    assert_eq!(json["virtual_routers"][0]["peer"]["last_advert_ms"], 61_000);
+    assert_eq!(json["virtual_routers"][0]["last_transition"]["ago_ms"], 60_500);
+    assert_eq!(json["backends"][0]["servers"][0]["health"], "down");
+    let back: StatusReport = serde_json::from_value(json).expect("the same shape");
+    assert_eq!(back.to_string(), report().to_string());
+}
+
+#[test]
+fn ages_are_said_in_the_unit_that_fits() {
+    let said = [42, 1_500, 300_000, 7_200_000, 200_000_000].map(age);
+    assert_eq!(said, ["42 ms", "1 s", "5 min", "2 h", "2 d"]);
+}

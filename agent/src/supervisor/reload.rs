@@ -1,0 +1,138 @@
+//! Takes a new config into force, or says why not and keeps the old one.
+//!
+//! Everything that can fail is done before anything changes: read, validate, bind. Then the routers and
+//! the worker get what is new, and what is old is closed.
+
+use tokio::sync::oneshot;
+
+use super::Supervisor;
+use super::start::{read_source, require_privileges, router_settings};
+use crate::check;
+use crate::config::{Change, Config, Diagnostics, Source, diff};
+use crate::control::Reply;
+use crate::engine::Engine;
+use crate::host;
+
+/// A reload whose config is with the worker.
+pub(super) struct Pending {
+    reply: Option<oneshot::Sender<Reply>>,
+    changes: Vec<String>,
+}
+
+impl Supervisor {
+    /// Reads the config file again. The caller, if there is one, is answered when it is in force or rejected.
+    pub(super) async fn reload(&mut self, reply: Option<oneshot::Sender<Reply>>) {
+        if self.waiting_for_load.is_some() {
+            let reason = "another reload is under way".to_owned();
+            return answer(reply, Reply::Refused { reason });
+        }
+        match self.prepare() {
+            Ok((source, config)) => self.apply(source, config, reply).await,
+            Err(problems) => {
+                tracing::error!("config rejected, the old one stays in force:\n{problems}");
+                self.rejected = Some(problems.clone());
+                answer(reply, Reply::Rejected { problems });
+            }
+        }
+    }
+
+    /// Does all that can fail: afterwards the sockets of new addresses are open.
+    fn prepare(&mut self) -> Result<(Source, Config), String> {
+        let source = read_source(&self.options.file)?;
+        let host = host::read_facts()
+            .map_err(|error| format!("cannot read the interfaces of this host: {error}"))?;
+        let config = check::problems_in(&source, &self.options.node, &host)
+            .map_err(|problems| problems.to_string())?;
+        require_privileges(&config)?;
+        router_settings(&config, &host)?;
+        self.listeners
+            .open_missing(&config.binds, self.threads)
+            .map_err(|problems| Diagnostics::new(&source, problems).to_string())?;
+        Ok((source, config))
+    }
+
+    async fn apply(
+        &mut self,
+        source: Source,
+        config: Config,
+        reply: Option<oneshot::Sender<Reply>>,
+    ) {
+        self.rejected = None;
+        let changes = diff(&self.config, &config);
+        let opened: Vec<_> = changes
+            .iter()
+            .filter_map(|change| match change {
+                Change::ListenerAdded(bind) => Some(bind.address),
+                _ => None,
+            })
+            .collect();
+        self.config = config;
+        self.source = source;
+        if changes.is_empty() {
+            tracing::info!("config did not change");
+            let (revision, changes) = (self.revision, Vec::new());
+            return answer(reply, Reply::Reloaded { revision, changes });
+        }
+        for change in &changes {
+            tracing::info!(%change, "config changed");
+        }
+        self.revision += 1;
+        self.hand_over(&opened);
+        self.load_worker();
+        let changes = changes.iter().map(ToString::to_string).collect();
+        self.waiting_for_load = Some(Pending { reply, changes });
+        self.configure_routers().await;
+        self.listeners.retain(&self.config.binds);
+        if self.worker.is_none() {
+            // The next worker starts with it.
+            self.finish_reload(Ok(()));
+        }
+    }
+
+    async fn configure_routers(&mut self) {
+        if self.engine.is_none() && !self.config.routers.is_empty() {
+            match Engine::start() {
+                Ok(engine) => self.engine = Some(engine),
+                Err(error) => return tracing::error!(%error, "cannot start the VRRP thread"),
+            }
+            self.spawn_guard().await;
+        }
+        let Some(engine) = &self.engine else { return };
+        let settings = host::read_facts()
+            .map_err(|error| error.to_string())
+            .and_then(|host| router_settings(&self.config, &host));
+        let result = match settings {
+            Ok(settings) => engine.configure(settings).await.map_err(|error| error.to_string()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = result {
+            tracing::error!(%error, "cannot configure virtual routers");
+        }
+        if self.coordinator.routers_are_started() {
+            engine.start_routers().await;
+        }
+    }
+
+    /// The worker has answered, or never will.
+    pub(super) fn finish_reload(&mut self, result: Result<(), String>) {
+        let Some(Pending { reply, changes }) = self.waiting_for_load.take() else { return };
+        let revision = self.revision;
+        answer(
+            reply,
+            match result {
+                Ok(()) => Reply::Reloaded { revision, changes },
+                Err(problems) => {
+                    self.rejected = Some(problems.clone());
+                    Reply::Rejected { problems }
+                }
+            },
+        );
+    }
+}
+
+fn answer(reply: Option<oneshot::Sender<Reply>>, answer: Reply) {
+    if let Some(reply) = reply {
+        // The client may have hung up.
+        let _ = reply.send(answer);
+    }
+}

@@ -1,0 +1,177 @@
+//! Puts together what `haagent status` shows.
+
+use std::time::{Duration, Instant};
+
+use vrrp::driver::Status;
+use vrrp::{ChecksumForm, Role};
+
+use super::Supervisor;
+use crate::config::Router;
+use crate::control::Reply;
+use crate::coordinator;
+use crate::status::{
+    ConfigStatus, CounterStatus, GuardStatus, PeerStatus, RouterStatus, SCHEMA, StatusReport,
+    TransitionStatus, WorkerState, WorkerStatus,
+};
+use crate::worker::ServerHealth;
+
+impl Supervisor {
+    /// Answers every `status` call that waits.
+    pub(super) fn answer_status_calls(&mut self) {
+        for reply in std::mem::take(&mut self.waiting_for_report) {
+            // The client may have hung up.
+            let _ = reply.send(self.status());
+        }
+    }
+
+    /// How things are.
+    pub(super) fn status(&self) -> Reply {
+        let virtual_routers = self.router_statuses();
+        let problems = self.problems(&virtual_routers);
+        Reply::Status(Box::new(StatusReport {
+            schema: SCHEMA,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            node: self.config.node.as_ref().map(|node| node.name.clone()),
+            pid: std::process::id(),
+            healthy: problems.is_empty(),
+            problems,
+            config: ConfigStatus {
+                file: self.source.name.clone(),
+                digest: self.config.digest.clone(),
+                revision: self.revision,
+                rejected: self.rejected.clone(),
+            },
+            guard: GuardStatus { pid: self.guard.as_ref().and_then(|guard| guard.child.id()) },
+            worker: WorkerStatus {
+                state: self.worker_state(),
+                pid: self.worker_pid(),
+                restarts: self.generation.saturating_sub(1),
+            },
+            virtual_routers,
+            frontends: self.report.frontends.clone(),
+            backends: self.report.backends.clone(),
+        }))
+    }
+
+    fn worker_state(&self) -> WorkerState {
+        match self.coordinator.worker() {
+            coordinator::Worker::Down => WorkerState::Down,
+            coordinator::Worker::Starting => WorkerState::Starting,
+            coordinator::Worker::Standby if self.coordinator.is_stopping() => WorkerState::Draining,
+            coordinator::Worker::Standby if self.serves() => WorkerState::Serving,
+            coordinator::Worker::Standby => WorkerState::Standby,
+        }
+    }
+
+    /// Whether clients can reach a frontend on this box now.
+    fn serves(&self) -> bool {
+        let held = self.held_addresses();
+        let mut virtual_addresses = self.config.routers.iter().flat_map(|router| &router.addresses);
+        self.config.binds.iter().any(|bind| {
+            let ip = bind.address.ip();
+            held.contains(&ip) || !virtual_addresses.any(|virt| virt.address == ip)
+        })
+    }
+
+    fn router_statuses(&self) -> Vec<RouterStatus> {
+        let Some(engine) = &self.engine else { return Vec::new() };
+        let statuses = engine.statuses();
+        let statuses = statuses.borrow();
+        let now = now();
+        let routers = self.config.routers.iter();
+        routers
+            .filter_map(|router| Some(router_status(router, statuses.get(&router.key())?, now)))
+            .collect()
+    }
+
+    fn problems(&self, routers: &[RouterStatus]) -> Vec<String> {
+        let mut problems = Vec::new();
+        if self.coordinator.worker() != coordinator::Worker::Standby {
+            problems.push("the worker is not ready".to_owned());
+        } else if self.heartbeats_missed > 1 {
+            problems.push("the worker does not answer".to_owned());
+        }
+        if self.engine.is_some() && self.guard.is_none() {
+            problems.push("there is no guard: addresses would outlive a crash".to_owned());
+        }
+        for router in routers {
+            if router.state == Role::Initialize.to_string() {
+                let transition = router.last_transition.as_ref();
+                let why = transition.map_or("it was not started", |last| last.reason.as_str());
+                problems.push(format!("virtual router {} takes no part: {why}", router.name));
+            }
+        }
+        for backend in &self.report.backends {
+            if !backend.servers.iter().any(|server| server.health == ServerHealth::Up) {
+                problems.push(format!("backend {} has no server that is up", backend.name));
+            }
+        }
+        if let Some(rejected) = &self.rejected {
+            problems.push(format!("the newest config was rejected:\n{rejected}"));
+        }
+        problems
+    }
+}
+
+fn router_status(router: &Router, status: &Status, now: Instant) -> RouterStatus {
+    let since = |then| now.saturating_duration_since(then);
+    RouterStatus {
+        name: router.name.clone(),
+        vrid: router.vrid.value(),
+        interface: router.interface.clone(),
+        state: status.role.to_string(),
+        priority: status.config.priority().value(),
+        addresses: status.config.addresses().to_vec(),
+        advert_interval_ms: ms(status.config.interval().duration()),
+        peer: status.peer.map(|peer| PeerStatus {
+            address: peer.address,
+            priority: peer.priority.value(),
+            last_advert_ms: ms(since(peer.heard_at)),
+            advert_interval_ms: ms(peer.interval.duration()),
+            checksum: match peer.form {
+                ChecksumForm::Rfc9568 => "rfc9568",
+                ChecksumForm::Rfc5798 | ChecksumForm::Rfc5798Multicast => "rfc5798",
+            }
+            .to_owned(),
+        }),
+        last_transition: status.last_transition.as_ref().map(|transition| TransitionStatus {
+            from: transition.from.to_string(),
+            to: transition.to.to_string(),
+            reason: transition.reason.to_string(),
+            ago_ms: ms(since(transition.at)),
+        }),
+        counters: counters(status),
+    }
+}
+
+fn counters(status: &Status) -> CounterStatus {
+    let (counters, errors) = (&status.counters, &status.decode_errors);
+    CounterStatus {
+        active_transitions: counters.active_transitions,
+        advertisements_received: counters.advertisements_received,
+        advertisements_sent: counters.advertisements_sent,
+        priority_zero_received: counters.priority_zero_received,
+        priority_zero_sent: counters.priority_zero_sent,
+        address_list_errors: counters.address_list_errors + errors.address_list_errors,
+        vrid_errors: counters.vrid_errors + errors.vrid_errors,
+        own_source_received: counters.own_source_received,
+        late: counters.late,
+        ip_ttl_errors: errors.ip_ttl_errors,
+        version_errors: errors.version_errors,
+        packet_length_errors: errors.packet_length_errors + errors.ip_header_errors,
+        checksum_errors: errors.checksum_errors,
+        invalid_type: errors.invalid_type,
+        interval_errors: errors.interval_errors,
+        scheduling_delay_max_us: u64::try_from(status.scheduling_delay_max.as_micros())
+            .unwrap_or(u64::MAX),
+    }
+}
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[expect(clippy::disallowed_methods, reason = "ages in a report are those at its making")]
+fn now() -> Instant {
+    Instant::now()
+}

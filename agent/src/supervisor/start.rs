@@ -1,0 +1,183 @@
+//! From the command line to the running loop: everything that can be wrong is found before anything is claimed.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+use vrrp::linux::Netlink;
+
+use super::{Inbox, Options, QUEUE, Supervisor, open_signals};
+use crate::bind::Listeners;
+use crate::check;
+use crate::config::{Bind, Config, Diagnostic, Diagnostics, Source};
+use crate::control::RunDirectory;
+use crate::coordinator::Coordinator;
+use crate::engine::{Engine, RouterSettings};
+use crate::host::{self, HostFacts};
+use crate::privilege;
+use crate::worker::Report;
+
+/// Half a second in all, until an address that is in use counts as somebody else's.
+const OPEN_ATTEMPTS: u32 = 11;
+const OPEN_PAUSE: Duration = Duration::from_millis(50);
+
+/// Runs haagent in the foreground until it is told to stop.
+///
+/// # Errors
+/// A text for the operator: why it cannot start.
+pub(crate) fn run(options: Options) -> Result<ExitCode, String> {
+    let source = read_source(&options.file)?;
+    let host = host::read_facts()
+        .map_err(|error| format!("cannot read the interfaces of this host: {error}"))?;
+    let config = check::problems_in(&source, &options.node, &host)
+        .map_err(|problems| problems.to_string())?;
+    require_privileges(&config)?;
+    let routers = router_settings(&config, &host)?;
+    let threads = threads(&config);
+    // Before the listeners: of a second haagent on one box, this says best what is wrong.
+    let run_directory = RunDirectory::claim(&options.run_directory)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("cannot start: {error}"))?;
+    runtime.block_on(async {
+        let listeners = open_listeners(&config.binds, threads)
+            .await
+            .map_err(|problems| Diagnostics::new(&source, problems).to_string())?;
+        let (inner, inner_inbox) = mpsc::channel(QUEUE);
+        let (happenings, happenings_inbox) = mpsc::channel(QUEUE);
+        let (calls, calls_inbox) = mpsc::channel(QUEUE);
+        let cannot = |error: std::io::Error| format!("cannot start: {error}");
+        run_directory.serve(calls).map_err(cannot)?;
+        let [terminate, interrupt, hangup] = open_signals().map_err(cannot)?;
+        let inbox = Inbox {
+            inner: inner_inbox,
+            happenings: happenings_inbox,
+            calls: calls_inbox,
+            terminate,
+            interrupt,
+            hangup,
+        };
+        let mut supervisor = Supervisor {
+            options,
+            source,
+            config,
+            threads,
+            revision: 1,
+            rejected: None,
+            coordinator: Coordinator::new(),
+            timers: BTreeMap::new(),
+            listeners,
+            engine: None,
+            guard: None,
+            roles: BTreeMap::new(),
+            worker: None,
+            generation: 0,
+            heartbeats_missed: 0,
+            known: Vec::new(),
+            report: Report::default(),
+            waiting_for_report: Vec::new(),
+            waiting_for_load: None,
+            inner,
+            happenings,
+            exiting: false,
+            _run_directory: run_directory,
+        };
+        if !routers.is_empty() {
+            remove_leftovers().await;
+            let engine = Engine::start().map_err(cannot)?;
+            engine.configure(routers).await.map_err(cannot)?;
+            supervisor.engine = Some(engine);
+            supervisor.spawn_guard().await;
+        }
+        tracing::info!(file = %supervisor.source.name, "haagent started");
+        Ok(supervisor.run(inbox).await)
+    })
+}
+
+pub(super) fn read_source(file: &Path) -> Result<Source, String> {
+    Source::read(file).map_err(|error| match error.hint() {
+        Some(hint) => format!("error: {error}\nhint: {hint}"),
+        None => format!("error: {error}"),
+    })
+}
+
+/// The worker of a supervisor that was killed a moment ago may not have closed its sockets yet.
+async fn open_listeners(binds: &[Bind], threads: usize) -> Result<Listeners, Vec<Diagnostic>> {
+    let mut listeners = Listeners::default();
+    let mut attempts = OPEN_ATTEMPTS;
+    loop {
+        attempts -= 1;
+        match listeners.open_missing(binds, threads) {
+            Ok(_) => return Ok(listeners),
+            Err(problems) if attempts == 0 => return Err(problems),
+            Err(_) => sleep(OPEN_PAUSE).await,
+        }
+    }
+}
+
+/// Addresses that a crash left behind would make two holders once the peer takes over.
+async fn remove_leftovers() {
+    let removed = match Netlink::open() {
+        Ok(netlink) => netlink.remove_tagged().await,
+        Err(error) => Err(error),
+    };
+    match removed {
+        Ok(removed) => {
+            for address in removed {
+                tracing::warn!(%address, "removed an address that an earlier haagent left");
+            }
+        }
+        Err(error) => tracing::error!(%error, "cannot look for addresses that were left"),
+    }
+}
+
+/// What the config needs and this process lacks, by name.
+pub(super) fn require_privileges(config: &Config) -> Result<(), String> {
+    if config.routers.is_empty() {
+        return Ok(());
+    }
+    let missing = privilege::missing_for_virtual_routers()
+        .map_err(|error| format!("cannot read our capabilities: {error}"))?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "virtual routers need {}, which haagent was started without\n\
+         hint: start it as root, or by its systemd service",
+        missing.join(" and ")
+    ))
+}
+
+/// The settings of every virtual router on this host.
+pub(super) fn router_settings(
+    config: &Config,
+    host: &HostFacts,
+) -> Result<Vec<RouterSettings>, String> {
+    config
+        .routers
+        .iter()
+        .map(|router| {
+            let source = config.source_address(router, host).ok_or_else(|| {
+                format!(
+                    "virtual router `{}` has no address to send from: `{}` needs an IPv4 address of its own",
+                    router.name, router.interface
+                )
+            })?;
+            let election = router
+                .election(source)
+                .map_err(|error| format!("virtual router `{}`: {error}", router.name))?;
+            Ok(RouterSettings { key: router.key(), config: election })
+        })
+        .collect()
+}
+
+/// One per core, unless the config says otherwise.
+fn threads(config: &Config) -> usize {
+    let cores = std::thread::available_parallelism();
+    config.worker.threads.or_else(|| cores.ok()).map_or(1, NonZeroUsize::get)
+}
