@@ -1,0 +1,81 @@
+//! How fast the guard lets go for a supervisor that was killed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::failover;
+use crate::clock::Moment;
+use crate::failure::{Failure, Result};
+use crate::lab::ROUTERS;
+use crate::lab::holders::Holding;
+use crate::lab::wire::Wire;
+use crate::pair::{A, B, Pair};
+use crate::router::settings::{MARGIN, Settings};
+use crate::router::status::RouterState;
+use crate::traffic::window::Window;
+use crate::verdict::Verdict;
+
+/// Within this time the address is gone and priority 0 is out.
+const BOUND: Duration = Duration::from_millis(20);
+
+/// The drill: the boxes are killed in turns.
+///
+/// # Errors
+/// When it cannot be brought to its end.
+pub async fn run(binary: PathBuf) -> Result<Verdict> {
+    let mut pair = Pair::start(&binary, Settings::default()).await?;
+    let client = &pair.lab.client;
+    let wire = Wire::listen(pair.lab.clock, &client.node, client.link.interface()).await?;
+    let start = pair.now();
+    let mut reactions = Vec::new();
+    for active in [A, B, A] {
+        reactions.push(kill(&mut pair, &wire, active).await?);
+        failover::bring_back(&mut pair, active).await?;
+    }
+    let (measurement, _) = pair.seen_within(Window { from: start, to: pair.now() });
+    let released = median(reactions.iter().map(|reaction| reaction.released));
+    let removed = median(reactions.iter().map(|reaction| reaction.removed));
+    let verdict = Verdict::of(measurement)
+        .gap_at_most(pair.settings.skew(B) + MARGIN)
+        .both_held_at_most(Duration::ZERO)
+        .expect(released <= BOUND, format!("priority 0 was out after {:.1} ms", ms(released)))
+        .expect(removed <= BOUND, format!("the address was gone after {:.1} ms", ms(removed)));
+    Ok(reactions.iter().fold(verdict, |verdict, Reaction { released, removed }| {
+        let (released, removed) = (ms(*released), ms(*removed));
+        verdict.remark(format!("priority 0 after {released:.1} ms, gone after {removed:.1} ms"))
+    }))
+}
+
+/// The middle one: on a busy machine an observer may once be woken late.
+fn median(durations: impl Iterator<Item = Duration>) -> Duration {
+    let mut durations: Vec<_> = durations.collect();
+    durations.sort_unstable();
+    durations.get(durations.len() / 2).copied().unwrap_or_default()
+}
+
+/// How long after the kill things happened.
+struct Reaction {
+    released: Duration,
+    removed: Duration,
+}
+
+async fn kill(pair: &mut Pair, wire: &Wire, active: usize) -> Result<Reaction> {
+    let from = pair.now();
+    pair.boxes[active].kill()?;
+    pair.wait_for_state(1 - active, RouterState::Active).await?;
+    let (_, source) = ROUTERS[active];
+    let heard = wire.since(from);
+    let release = heard.iter().find(|heard| heard.source == source && heard.priority == 0);
+    let removal = pair.lab.holders.first(from, active, Holding::Gone);
+    let after = |moment: Option<Moment>, what: &str| {
+        moment.map(|moment| moment - from).ok_or_else(|| Failure::new(what))
+    };
+    Ok(Reaction {
+        released: after(release.map(|heard| heard.at), "priority 0 was never heard")?,
+        removed: after(removal, "the address was never removed")?,
+    })
+}
+
+fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}

@@ -1,0 +1,111 @@
+//! A pair of `haagent` and keepalived: the election, and failover in both directions.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::failure::{Failure, Result, eventually};
+use crate::lab::holders::Holding;
+use crate::pair::{A, B, Pair, SETTLE_DEADLINE};
+use crate::router::keepalived::Keepalived;
+use crate::router::settings::{MARGIN, Settings};
+use crate::router::status::RouterState;
+use crate::verdict::Verdict;
+
+/// One of each, with clients at work.
+struct Mixed {
+    pair: Pair,
+    keepalived: Keepalived,
+}
+
+impl Mixed {
+    /// keepalived is active already; `haagent` does not run yet.
+    async fn start(binary: &Path, settings: Settings) -> Result<Self> {
+        let mut pair = Pair::idle(binary, settings).await?;
+        let directory = pair.config().with_file_name("");
+        let priority = pair.settings.priorities[B];
+        let mut keepalived = Keepalived::new(&pair.lab.routers[B], &directory, priority).await?;
+        keepalived.start().await?;
+        pair.answered().await?;
+        pair.fresh_clients().await?;
+        Ok(Self { pair, keepalived })
+    }
+
+    /// Waits until keepalived has taken the address.
+    async fn keepalived_holds(&self, since: Duration) -> Result<()> {
+        eventually("keepalived holds the address", SETTLE_DEADLINE, || async {
+            let held = self.pair.lab.holders.first(since, B, Holding::Held);
+            held.map(|_| ()).ok_or_else(|| Failure::new("it does not"))
+        })
+        .await
+    }
+
+    /// Judges what was seen since `from`.
+    async fn judge(&self, from: Duration) -> Verdict {
+        let (measurement, _) = self.pair.observe(from).await;
+        // keepalived takes a moment to let go of a virtual address that a stronger box claims.
+        Verdict::of(measurement).both_held_at_most(YIELD)
+    }
+}
+
+/// How long keepalived holds an address after a stronger advertisement has arrived.
+const YIELD: Duration = Duration::from_millis(20);
+
+/// The drill in which `haagent` is the stronger box: it preempts, is stopped, comes back, and is
+/// killed.
+///
+/// # Errors
+/// When it cannot be brought to its end.
+pub async fn stronger(binary: PathBuf) -> Result<Verdict> {
+    let settings = Settings { preempt: "immediate", ..Settings::default() };
+    let mut mixed = Mixed::start(&binary, settings).await?;
+    let from = mixed.pair.now();
+    start_and_win(&mut mixed).await?;
+    let stopped = mixed.pair.now();
+    mixed.pair.boxes[A].signal(Signal::SIGTERM)?;
+    mixed.pair.boxes[A].ended(SETTLE_DEADLINE).await?;
+    mixed.keepalived_holds(stopped).await?;
+    start_and_win(&mut mixed).await?;
+    let killed = mixed.pair.now();
+    mixed.pair.boxes[A].kill()?;
+    mixed.keepalived_holds(killed).await?;
+    let bound = mixed.pair.settings.skew(B) + MARGIN;
+    Ok(mixed.judge(from).await.gap_at_most(bound))
+}
+
+/// The stronger box comes and gets the address from keepalived, whose checksum it understands.
+async fn start_and_win(mixed: &mut Mixed) -> Result<()> {
+    mixed.pair.boxes[A].start().await?;
+    mixed.pair.wait_for_state(A, RouterState::Active).await?;
+    mixed.pair.answered().await
+}
+
+/// The drill in which `haagent` is the weaker box: it waits, takes over, and gives back.
+///
+/// # Errors
+/// When it cannot be brought to its end.
+pub async fn weaker(binary: PathBuf) -> Result<Verdict> {
+    let settings = Settings { priorities: [100, 150], ..Settings::default() };
+    let mut mixed = Mixed::start(&binary, settings).await?;
+    mixed.pair.boxes[A].start().await?;
+    let checksum = mixed
+        .pair
+        .wait_for(A, "`haagent` is backup and hears keepalived", |status| {
+            let backup = status.state() == Some(RouterState::Backup) && status.healthy;
+            let peer = status.virtual_routers.first()?.peer.as_ref()?;
+            backup.then(|| peer.checksum.clone())
+        })
+        .await?;
+    let from = mixed.pair.now();
+    mixed.keepalived.stop().await?;
+    mixed.pair.wait_for_state(A, RouterState::Active).await?;
+    mixed.pair.answered().await?;
+    let returned = mixed.pair.now();
+    mixed.keepalived.start().await?;
+    mixed.keepalived_holds(returned).await?;
+    mixed.pair.wait_for_state(A, RouterState::Backup).await?;
+    let bound = mixed.pair.settings.skew(A) + MARGIN;
+    let verdict = mixed.judge(from).await.gap_at_most(bound);
+    Ok(verdict.remark(format!("keepalived's checksum is that of `{checksum}`")))
+}

@@ -1,0 +1,123 @@
+//! All drills, by name, and how one of them is run.
+//!
+//! A drill builds its own lab, does one thing to the boxes in it, and returns a
+//! [`Verdict`]. Those that the demo shows too keep the event in a function of its own, next to the
+//! drill.
+
+pub mod backend_cut;
+pub mod backend_loss;
+pub mod bad_config;
+pub mod cold_start;
+pub mod crash;
+pub mod failover;
+pub mod frozen;
+pub mod guard;
+pub mod interop;
+pub mod link_down;
+pub mod partition;
+pub mod planned_stop;
+pub mod preempt;
+pub mod privileges;
+pub mod reload;
+pub mod stale_vip;
+pub mod steady;
+pub mod vip_deleted;
+pub mod worker_crash;
+pub mod worker_loop;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use tokio::time::timeout;
+
+use crate::failure::{Failure, Result};
+use crate::program::{KEEPALIVED, Program};
+use crate::verdict::Verdict;
+
+/// A drill.
+#[derive(Clone, Copy, Debug)]
+pub struct Drill {
+    /// What it is called on the command line and in reports.
+    pub name: &'static str,
+    /// The foreign programs it needs.
+    pub needs: &'static [Program],
+    run: fn(PathBuf) -> LocalBoxFuture<'static, Result<Verdict>>,
+}
+
+/// Every drill, in the order they run.
+pub const DRILLS: &[Drill] = &[
+    Drill { name: "steady", needs: &[], run: |binary| steady::run(binary).boxed_local() },
+    Drill { name: "failover", needs: &[], run: |binary| failover::run(binary).boxed_local() },
+    Drill { name: "planned_stop", needs: &[], run: |b| planned_stop::run(b).boxed_local() },
+    Drill { name: "link_down", needs: &[], run: |binary| link_down::run(binary).boxed_local() },
+    Drill { name: "worker_crash", needs: &[], run: |b| worker_crash::run(b).boxed_local() },
+    Drill { name: "worker_loop", needs: &[], run: |b| worker_loop::run(b).boxed_local() },
+    Drill { name: "backend_loss", needs: &[], run: |b| backend_loss::run(b).boxed_local() },
+    Drill { name: "backend_cut", needs: &[], run: |b| backend_cut::run(b).boxed_local() },
+    Drill { name: "guard", needs: &[], run: |binary| guard::run(binary).boxed_local() },
+    Drill { name: "crash", needs: &[], run: |binary| crash::run(binary).boxed_local() },
+    Drill { name: "frozen", needs: &[], run: |binary| frozen::run(binary).boxed_local() },
+    Drill { name: "partition", needs: &[], run: |binary| partition::run(binary).boxed_local() },
+    Drill { name: "preempt", needs: &[], run: |binary| preempt::run(binary).boxed_local() },
+    Drill { name: "cold_start", needs: &[], run: |b| cold_start::run(b).boxed_local() },
+    Drill { name: "vip_deleted", needs: &[], run: |b| vip_deleted::run(b).boxed_local() },
+    Drill { name: "stale_vip", needs: &[], run: |binary| stale_vip::run(binary).boxed_local() },
+    Drill { name: "reload", needs: &[], run: |binary| reload::run(binary).boxed_local() },
+    Drill { name: "bad_config", needs: &[], run: |b| bad_config::run(b).boxed_local() },
+    Drill { name: "privileges", needs: &[], run: |b| privileges::run(b).boxed_local() },
+    Drill {
+        name: "interop_stronger",
+        needs: &[KEEPALIVED],
+        run: |binary| interop::stronger(binary).boxed_local(),
+    },
+    Drill {
+        name: "interop_weaker",
+        needs: &[KEEPALIVED],
+        run: |binary| interop::weaker(binary).boxed_local(),
+    },
+];
+
+/// No drill takes longer unless something hangs.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+impl Drill {
+    /// The first program it needs that is not installed.
+    #[must_use]
+    pub fn missing(&self) -> Option<Program> {
+        self.needs.iter().find(|program| program.find().is_none()).copied()
+    }
+
+    /// Runs it with this binary.
+    ///
+    /// # Errors
+    /// When it cannot be brought to its end.
+    pub async fn run(&self, binary: &Path) -> Result<Verdict> {
+        let hangs = |_| Failure::new(format!("it hangs: not done after {} s", DEADLINE.as_secs()));
+        timeout(DEADLINE, (self.run)(binary.into())).await.map_err(hangs)?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique() {
+        let mut names: Vec<_> = DRILLS.iter().map(|drill| drill.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), DRILLS.len());
+    }
+
+    #[test]
+    fn a_program_that_nobody_has_is_missing() {
+        let drill = Drill {
+            name: "x",
+            needs: &[Program { name: "no-such-program", package: "x" }],
+            run: |_| async { Ok(Verdict::default()) }.boxed_local(),
+        };
+        assert_eq!(drill.missing().map(|program| program.name), Some("no-such-program"));
+    }
+}

@@ -1,0 +1,181 @@
+//! Who holds the virtual address, and for how long two boxes did at once.
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::netlink::{AddressEvent, watch_address};
+use super::node::Node;
+use crate::clock::{Clock, Moment};
+use crate::failure::Result;
+use crate::traffic::window::Window;
+
+/// A box began or ceased to hold the address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// When the kernel said so.
+    pub at: Moment,
+    /// The number of the box.
+    pub holder: usize,
+    /// What it does from then on.
+    pub holding: Holding,
+}
+
+/// Whether a box has the address on any of its interfaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holding {
+    /// It has.
+    Held,
+    /// It has not.
+    Gone,
+}
+
+/// The notes of all watchers.
+#[derive(Clone, Debug)]
+pub struct Holders {
+    clock: Clock,
+    address: Ipv4Addr,
+    changes: Arc<Mutex<Vec<Change>>>,
+}
+
+/// Far more changes than a drill causes; beyond it a flapping address is only counted in time.
+const CHANGES_MAX: usize = 10_000;
+
+impl Holders {
+    /// Watches nobody yet.
+    #[must_use]
+    pub fn new(clock: Clock, address: Ipv4Addr) -> Self {
+        Self { clock, address, changes: Arc::default() }
+    }
+
+    /// Watches `node`, which does not hold the address yet and is called `holder` in the notes.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub async fn watch(&self, holder: usize, node: &Node) -> Result<()> {
+        let (notes, address) = (self.clone(), self.address);
+        node.run(move || async move {
+            let mut interfaces = BTreeSet::new();
+            watch_address(address, move |event| {
+                let before = interfaces.is_empty();
+                match event {
+                    AddressEvent::Present(interface) => interfaces.insert(interface),
+                    AddressEvent::Gone(interface) => interfaces.remove(&interface),
+                };
+                match (before, interfaces.is_empty()) {
+                    (true, false) => notes.note(holder, Holding::Held),
+                    (false, true) => notes.note(holder, Holding::Gone),
+                    (true, true) | (false, false) => {}
+                }
+            })
+        })
+        .await?
+    }
+
+    fn note(&self, holder: usize, holding: Holding) {
+        let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        if changes.len() < CHANGES_MAX {
+            changes.push(Change { at: self.clock.now(), holder, holding });
+        }
+    }
+
+    /// All changes so far, in order.
+    #[must_use]
+    pub fn changes(&self) -> Vec<Change> {
+        let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        changes.sort_by_key(|change| change.at);
+        changes
+    }
+
+    /// The first time since `since` that `holder` began or ceased to hold the address.
+    #[must_use]
+    pub fn first(&self, since: Moment, holder: usize, holding: Holding) -> Option<Moment> {
+        let wanted = |change: &&Change| {
+            change.at >= since && change.holder == holder && change.holding == holding
+        };
+        self.changes().iter().find(wanted).map(|change| change.at)
+    }
+}
+
+/// How long within `window` the address was held by how many boxes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HoldingTimes {
+    /// By nobody.
+    pub absent: Duration,
+    /// By more than one box.
+    pub both: Duration,
+}
+
+/// Adds up who held the address when; `changes` are in order and start before anybody holds it.
+#[must_use]
+pub fn holding_times(changes: &[Change], window: Window) -> HoldingTimes {
+    let mut times = HoldingTimes::default();
+    let mut holders = BTreeSet::new();
+    let mut since = window.from;
+    let end = Change { at: window.to, holder: usize::MAX, holding: Holding::Gone };
+    for change in changes.iter().chain([&end]) {
+        let until = change.at.clamp(since, window.to);
+        match holders.len() {
+            0 => times.absent += until - since,
+            1 => {}
+            _ => times.both += until - since,
+        }
+        since = until;
+        match change.holding {
+            Holding::Held => holders.insert(change.holder),
+            Holding::Gone => holders.remove(&change.holder),
+        };
+    }
+    times
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(ms: u64) -> Moment {
+        Duration::from_millis(ms)
+    }
+
+    fn held(at: u64, holder: usize) -> Change {
+        Change { at: ms(at), holder, holding: Holding::Held }
+    }
+
+    fn gone(at: u64, holder: usize) -> Change {
+        Change { at: ms(at), holder, holding: Holding::Gone }
+    }
+
+    fn times(changes: &[Change], from: u64, to: u64) -> (u64, u64) {
+        let times = holding_times(changes, Window { from: ms(from), to: ms(to) });
+        let millis = |duration: Duration| u64::try_from(duration.as_millis()).expect("short");
+        (times.absent.as_millis().try_into().expect("short"), millis(times.both))
+    }
+
+    #[test]
+    fn an_address_that_nobody_ever_held_is_absent() {
+        assert_eq!(times(&[], 100, 400), (300, 0));
+    }
+
+    #[test]
+    fn a_clean_move_leaves_a_hole_and_no_overlap() {
+        assert_eq!(times(&[held(10, 0), gone(200, 0), held(260, 1)], 100, 400), (60, 0));
+    }
+
+    #[test]
+    fn an_overlap_is_counted_from_the_second_holder_to_the_first_that_lets_go() {
+        assert_eq!(times(&[held(10, 0), held(200, 1), gone(275, 0)], 100, 400), (0, 75));
+    }
+
+    #[test]
+    fn only_the_window_counts() {
+        let changes = [held(10, 0), held(50, 1), gone(150, 0), held(350, 0)];
+        assert_eq!(times(&changes, 100, 400), (0, 50 + 50));
+        assert_eq!(times(&changes, 200, 300), (0, 0));
+    }
+
+    #[test]
+    fn an_overlap_that_has_not_ended_counts_to_the_end_of_the_window() {
+        assert_eq!(times(&[held(10, 0), held(300, 1)], 100, 1000), (0, 700));
+    }
+}

@@ -1,0 +1,232 @@
+//! Links and addresses of one namespace, by netlink. All use of rtnetlink is in this file.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use futures_util::{StreamExt, TryStreamExt};
+use rtnetlink::packet_core::NetlinkPayload;
+use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage, AddressProtocol};
+use rtnetlink::packet_route::link::{BridgeStpState, InfoData, InfoVeth, LinkMessage};
+use rtnetlink::{Handle, LinkBridge, LinkUnspec, LinkVeth, MulticastGroup};
+use tokio::task::spawn_local;
+
+use crate::failure::{Failure, OrFail, Result};
+
+/// A connection to the kernel for one namespace: that of the thread which opened it.
+#[derive(Clone, Debug)]
+pub struct Netlink(Handle);
+
+/// The kernel's number of an interface within its namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Interface(u32);
+
+impl Interface {
+    /// The number.
+    #[must_use]
+    pub const fn index(self) -> u32 {
+        self.0
+    }
+}
+
+/// An IPv4 address as it stands on an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// The address itself.
+    pub address: Ipv4Addr,
+    /// The length of its network prefix.
+    pub prefix: u8,
+    /// Who put it there (IFA_PROTO), if said.
+    pub protocol: Option<u8>,
+}
+
+impl Netlink {
+    /// Opens the connection; runs on the current thread's local task set.
+    ///
+    /// # Errors
+    /// When the socket cannot be made.
+    pub fn open() -> Result<Self> {
+        let (connection, handle, _) =
+            rtnetlink::new_connection().or_fail("cannot open a netlink socket")?;
+        spawn_local(connection);
+        Ok(Self(handle))
+    }
+
+    /// Looks an interface up by name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn interface(&self, name: &str) -> Result<Interface> {
+        let mut links = self.0.link().get().match_name(name.to_owned()).execute();
+        let link = links.try_next().await.or_fail(format!("cannot find link `{name}`"))?;
+        let link = link.ok_or_else(|| Failure::new(format!("there is no link `{name}`")))?;
+        Ok(Interface(link.header.index))
+    }
+
+    /// Adds a bridge that forwards at once: no spanning tree, and no snooping, because there is no
+    /// multicast querier in the lab and adverts must reach every port.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub async fn add_bridge(&self, name: &str) -> Result<Interface> {
+        let bridge = LinkBridge::new(name)
+            .stp_state(BridgeStpState::Disabled)
+            .forward_delay(0)
+            .mcast_snooping(false);
+        self.add_link(bridge.build(), name).await
+    }
+
+    /// Adds a pair of connected links: `name` here, `peer` in `namespace`.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub async fn add_veth(
+        &self,
+        name: &str,
+        peer: &str,
+        namespace: BorrowedFd<'_>,
+    ) -> Result<Interface> {
+        let there = LinkUnspec::new_with_name(peer).setns_by_fd(namespace.as_raw_fd());
+        let here =
+            LinkVeth::new(name, peer).set_info_data(InfoData::Veth(InfoVeth::Peer(there.build())));
+        self.add_link(here.build(), name).await
+    }
+
+    async fn add_link(&self, message: LinkMessage, name: &str) -> Result<Interface> {
+        self.0.link().add(message).execute().await.or_fail(format!("cannot add link `{name}`"))?;
+        self.interface(name).await
+    }
+
+    /// Plugs a link into a bridge.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub async fn plug(&self, link: Interface, bridge: Interface) -> Result<()> {
+        let message = LinkUnspec::new_with_index(link.0).controller(bridge.0).up().build();
+        self.0.link().change(message).execute().await.or_fail("cannot plug a link into a bridge")
+    }
+
+    /// Switches a link on.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub async fn up(&self, link: Interface) -> Result<()> {
+        let message = LinkUnspec::new_with_index(link.0).up().build();
+        self.0.link().change(message).execute().await.or_fail("cannot switch a link on")
+    }
+
+    /// Switches a link off; the other end of its pair loses its carrier.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub async fn down(&self, link: Interface) -> Result<()> {
+        let message = LinkUnspec::new_with_index(link.0).down().build();
+        self.0.link().change(message).execute().await.or_fail("cannot switch a link off")
+    }
+
+    /// Takes a link out of its bridge; it stays up.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub async fn unplug(&self, link: Interface) -> Result<()> {
+        let message = LinkUnspec::new_with_index(link.0).nocontroller().build();
+        self.0.link().change(message).execute().await.or_fail("cannot take a link out of a bridge")
+    }
+
+    /// Adds an address for ever.
+    ///
+    /// # Errors
+    /// When the kernel refuses, for instance because it is there.
+    pub async fn add_address(&self, link: Interface, address: Address) -> Result<()> {
+        let ip = IpAddr::V4(address.address);
+        let mut request = self.0.address().add(link.0, ip, address.prefix);
+        if let Some(protocol) = address.protocol {
+            let tag = AddressAttribute::Protocol(AddressProtocol::from(protocol));
+            request.message_mut().attributes.push(tag);
+        }
+        request.execute().await.or_fail(format!("cannot add address `{}`", address.address))
+    }
+
+    /// Removes an address, as another program might.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub async fn remove_address(&self, link: Interface, address: Ipv4Addr) -> Result<()> {
+        let held = self.0.address().get().set_link_index_filter(link.0);
+        let mut held = held.set_address_filter(IpAddr::V4(address)).execute();
+        let message = held.try_next().await.or_fail("cannot list addresses")?;
+        let message =
+            message.ok_or_else(|| Failure::new(format!("address `{address}` is not here")))?;
+        self.0.address().del(message).execute().await.or_fail(format!("cannot remove `{address}`"))
+    }
+
+    /// The IPv4 addresses of an interface.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub async fn addresses(&self, link: Interface) -> Result<Vec<Address>> {
+        let held = self.0.address().get().set_link_index_filter(link.0).execute();
+        let held: Vec<_> = held.try_collect().await.or_fail("cannot list addresses")?;
+        Ok(held.iter().filter_map(read_address).collect())
+    }
+}
+
+/// An address appeared on an interface (or its lease was renewed), or vanished from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressEvent {
+    /// The address is on the interface.
+    Present(Interface),
+    /// The address is no longer on the interface.
+    Gone(Interface),
+}
+
+/// Calls `on_event` for every event about `address` in the current thread's namespace, from a task
+/// of the thread's local task set that ends with it.
+///
+/// # Errors
+/// When the socket cannot be made.
+pub fn watch_address(
+    address: Ipv4Addr,
+    mut on_event: impl FnMut(AddressEvent) + 'static,
+) -> Result<()> {
+    let groups = [MulticastGroup::Ipv4Ifaddr];
+    let (connection, handle, mut messages) =
+        rtnetlink::new_multicast_connection(&groups).or_fail("cannot watch addresses")?;
+    spawn_local(connection);
+    spawn_local(async move {
+        // The connection ends with its last handle.
+        let _handle = handle;
+        while let Some((message, _)) = messages.next().await {
+            if let NetlinkPayload::InnerMessage(message) = message.payload
+                && let Some(event) = read_event(&message, address)
+            {
+                on_event(event);
+            }
+        }
+    });
+    Ok(())
+}
+
+/// The event in a message, if it is about `address`.
+fn read_event(message: &RouteNetlinkMessage, address: Ipv4Addr) -> Option<AddressEvent> {
+    let (message, event): (_, fn(Interface) -> AddressEvent) = match message {
+        RouteNetlinkMessage::NewAddress(message) => (message, AddressEvent::Present),
+        RouteNetlinkMessage::DelAddress(message) => (message, AddressEvent::Gone),
+        _ => return None,
+    };
+    let concerned = read_address(message).is_some_and(|held| held.address == address);
+    concerned.then(|| event(Interface(message.header.index)))
+}
+
+/// The IPv4 address in a message.
+fn read_address(message: &AddressMessage) -> Option<Address> {
+    let address = message.attributes.iter().find_map(|attribute| match attribute {
+        AddressAttribute::Local(IpAddr::V4(address)) => Some(*address),
+        _ => None,
+    })?;
+    let protocol = message.attributes.iter().find_map(|attribute| match attribute {
+        AddressAttribute::Protocol(protocol) => Some(u8::from(*protocol)),
+        _ => None,
+    });
+    Some(Address { address, prefix: message.header.prefix_len, protocol })
+}

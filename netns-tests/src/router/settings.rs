@@ -1,0 +1,119 @@
+//! The one config file that both boxes share, and the times that follow from it.
+
+use std::fmt::Write;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use crate::lab::{ROUTERS, SERVERS, VIP};
+
+/// What a drill may want to be different. `Default` is what the bounds are promised for: adverts
+/// every 100 ms, priorities 150 and 100, no preemption.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The priorities of `router-a` and `router-b`.
+    pub priorities: [u8; 2],
+    /// The value of `preempt`.
+    pub preempt: &'static str,
+    /// How long a planned stop waits for sessions.
+    pub drain_timeout: &'static str,
+    /// The balancing of the backend.
+    pub balance: &'static str,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            priorities: [150, 100],
+            preempt: "never",
+            drain_timeout: "500ms",
+            balance: "round_robin",
+        }
+    }
+}
+
+/// The time between two advertisements in every drill.
+pub const ADVERT_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The VRID of the lab's virtual router.
+pub const VRID: u8 = 51;
+
+/// What the client may see beyond the protocol's own times: one spacing of its requests, the
+/// guard's or the kernel's reaction, the move of the address, and the wake-ups in between.
+pub const MARGIN: Duration = Duration::from_millis(60);
+
+impl Settings {
+    /// The text of the file.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        let mut text = String::new();
+        for ((name, address), priority) in ROUTERS.iter().zip(self.priorities) {
+            text += &node(name, *address, priority);
+        }
+        text += &format!("[worker]\ndrain_timeout = \"{}\"\n", self.drain_timeout);
+        text += &virtual_router(self.preempt);
+        text +=
+            &format!("[[frontend]]\nname = \"web\"\nbind = [\"{VIP}:80\"]\nbackend = \"web\"\n");
+        text += &self.backend();
+        text
+    }
+
+    fn backend(&self) -> String {
+        let mut text = format!(
+            "[[backend]]\nname = \"web\"\nbalance = \"{}\"\nconnect_timeout = \"200ms\"\n\
+             check = {{ type = \"tcp\", interval = \"200ms\", timeout = \"100ms\", rise = 1, fall = 2 }}\n\
+             server = [\n",
+            self.balance
+        );
+        for (name, address) in SERVERS {
+            writeln!(text, "  {{ name = \"{name}\", address = \"{address}:80\" }},")
+                .expect("a string takes any text");
+        }
+        text + "]\n"
+    }
+
+    /// Skew_Time of a box (RFC 9568 §6.1): how long it waits after a release by priority 0.
+    #[must_use]
+    pub fn skew(&self, router: usize) -> Duration {
+        ADVERT_INTERVAL * (256 - u32::from(self.priorities[router])) / 256
+    }
+
+    /// Active_Down_Interval of a box (RFC 9568 §6.1): how long it waits in silence.
+    #[must_use]
+    pub fn active_down(&self, router: usize) -> Duration {
+        ADVERT_INTERVAL * 3 + self.skew(router)
+    }
+}
+
+fn node(name: &str, address: Ipv4Addr, priority: u8) -> String {
+    format!("[[node]]\nname = \"{name}\"\naddress = \"{address}\"\npriority = {priority}\n")
+}
+
+fn virtual_router(preempt: &str) -> String {
+    format!(
+        "[[virtual_router]]\nname = \"web\"\nvrid = {VRID}\ninterface = \"eth0\"\n\
+         addresses = [\"{VIP}/24\"]\nadvert_interval = \"{}ms\"\npreempt = \"{preempt}\"\n",
+        ADVERT_INTERVAL.as_millis()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_weaker_box_waits_longer() {
+        let settings = Settings::default();
+        assert_eq!(settings.skew(0), Duration::from_micros(41_406) + Duration::from_nanos(250));
+        assert_eq!(settings.skew(1), Duration::from_micros(60_937) + Duration::from_nanos(500));
+        assert_eq!(settings.active_down(1).as_millis(), 360);
+    }
+
+    #[test]
+    fn both_boxes_and_all_servers_are_in_the_file() {
+        let text = Settings::default().to_toml();
+        for (name, address) in ROUTERS.iter().chain(&SERVERS) {
+            assert!(text.contains(&format!("name = \"{name}\"")), "{name}");
+            assert!(text.contains(&address.to_string()), "{address}");
+        }
+    }
+}
