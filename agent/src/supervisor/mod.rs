@@ -14,7 +14,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use tokio::process::Child;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
@@ -129,7 +128,7 @@ impl Supervisor {
                 _ = inbox.hangup.recv() => self.reload(None).await,
                 _ = heartbeat.tick() => self.heartbeat(),
                 () = changed(statuses.as_mut(), &self.roles) => self.look_at_roles().await,
-                status = exit_of(self.guard.as_mut().map(|guard| &mut guard.child)) => self.guard_exited(&status),
+                status = exit_of(self.guard.as_mut()) => self.guard_exited(&status),
             }
         }
         ExitCode::SUCCESS
@@ -301,10 +300,10 @@ async fn changed(
     std::future::pending().await
 }
 
-/// How the process ended. Pends for ever without one. Cancel-safe.
-async fn exit_of(child: Option<&mut Child>) -> String {
-    match child {
-        Some(child) => match child.wait().await {
+/// How the guard ended. Pends for ever without one. Cancel-safe.
+async fn exit_of(guard: Option<&mut GuardProcess>) -> String {
+    match guard {
+        Some(guard) => match guard.child.wait().await {
             Ok(status) => status.to_string(),
             Err(error) => error.to_string(),
         },

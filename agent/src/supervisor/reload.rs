@@ -24,6 +24,7 @@ impl Supervisor {
     pub(super) async fn reload(&mut self, reply: Option<oneshot::Sender<Reply>>) {
         if self.waiting_for_load.is_some() {
             let reason = "another reload is under way".to_owned();
+            tracing::warn!("reload refused: {reason}");
             return answer(reply, Reply::Refused { reason });
         }
         match self.prepare() {
