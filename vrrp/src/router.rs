@@ -16,8 +16,9 @@
 //!
 //! Pure. Feed it an [`Event`] and the time, carry out the [`Action`]s it returns, in order. What the RFC leaves open:
 //!
-//! - **Becoming active** is `Advertise, AddAddresses, Announce`: the old holder lets go first. **Letting go** begins
-//!   with `RemoveAddresses` on every path, so that no advertisement invites a peer before the address is gone.
+//! - **Becoming active** is `Advertise, AddAddresses, Announce`. Between the first two a router that preempts waits for
+//!   [`YIELD`](crate::state::YIELD): the old holder, which is alive, lets go first. **Letting go** begins with
+//!   `RemoveAddresses` on every path, so that no advertisement invites a peer before the address is gone.
 //! - **Late.** A process that did not run for three intervals cannot know whether a peer took over: it lets go silently.
 //! - **Leases.** The addresses vanish by themselves unless renewed, so that a dead or frozen process cannot keep them.
 //! - **Contradiction.** An active router that hears a weaker one advertises at once (RFC 9568 §6.4.3) and announces
@@ -218,11 +219,13 @@ impl VirtualRouter {
         }
         self.state = state;
         self.last_transition = Some(Transition { from, to, reason, at });
-        if to == Role::Active {
+        if let State::Active(active) = self.state {
             self.counters.active_transitions += 1;
             self.send(self.config.priority());
-            self.add_addresses();
-            self.announce(self.config.addresses().to_vec());
+            if active.holds_addresses() {
+                self.add_addresses();
+                self.announce(self.config.addresses().to_vec());
+            }
         }
     }
 

@@ -188,12 +188,30 @@ pub struct ActiveState {
     pub(crate) advertised_at: Instant,
     pub(crate) renewed_at: Instant,
     pub(crate) announcements: AnnounceSchedule,
+    /// Until when the addresses are left to the router that we preempted, if they are.
+    pub(crate) yields_until: Option<Instant>,
 }
 
 impl ActiveState {
     /// Advertisement, addresses and announcement are all out now.
     pub(crate) fn begin(now: Instant) -> Self {
-        Self { advertised_at: now, renewed_at: now, announcements: AnnounceSchedule::begin(now) }
+        Self {
+            advertised_at: now,
+            renewed_at: now,
+            announcements: AnnounceSchedule::begin(now),
+            yields_until: None,
+        }
+    }
+
+    /// The advertisement is out now; the router that it preempts has [`YIELD`] to let go.
+    pub(crate) fn preempting(now: Instant) -> Self {
+        Self { yields_until: Some(now + YIELD), ..Self::begin(now) }
+    }
+
+    /// Whether the addresses are ours by now: a router that preempts adds them [`YIELD`] after its first advertisement.
+    #[must_use]
+    pub fn holds_addresses(&self) -> bool {
+        self.yields_until.is_none()
     }
 
     /// When the Adver_Timer fires.
@@ -221,7 +239,9 @@ impl ActiveState {
     }
 
     fn deadline(&self, config: &RouterConfig) -> Instant {
-        self.advertise_at(config).min(self.renew_at(config)).min(self.announce_at())
+        let hold_at =
+            self.yields_until.unwrap_or_else(|| self.renew_at(config).min(self.announce_at()));
+        self.advertise_at(config).min(hold_at)
     }
 
     /// How long we did not advertise, if a peer may have taken over meanwhile.
@@ -230,6 +250,10 @@ impl ActiveState {
         (silence >= config.interval().duration() * LATE_INTERVALS).then_some(silence)
     }
 }
+
+/// How long a router that preempts waits before it adds the addresses, so that the weaker one, which is alive, has let
+/// go of them. keepalived takes up to 17 ms for it.
+pub const YIELD: Duration = Duration::from_millis(20);
 
 /// One renewal may fail, and the next has time to spare.
 const RENEWALS_PER_LEASE: u32 = 4;

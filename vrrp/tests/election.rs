@@ -1,10 +1,12 @@
 //! Stories of one router that takes over and stays: what it does, and why it says it did.
 
-use vrrp::{Action, Checksum, ChecksumForm, Event, LinkState, Preempt, Priority, Role};
+use vrrp::{
+    Action, Checksum, ChecksumForm, Event, LinkState, Preempt, Priority, Role, RouterConfig,
+};
 
 use crate::subject::{
-    ACTIVE_DOWN, Did, OTHER_VIP, SECOND, SKEW, Subject, TAKES_OVER, VIP, advert, host, interval,
-    ms, settings, with_preempt, with_priority,
+    ACTIVE_DOWN, Did, OTHER_VIP, PREEMPTS, SECOND, SKEW, Subject, TAKES_OVER, THEN_HOLDS, VIP,
+    advert, host, interval, ms, settings, with_preempt, with_priority,
 };
 
 // ---- taking over
@@ -99,8 +101,36 @@ fn a_weaker_active_router_is_preempted_within_active_down_interval() {
         backup.after(SECOND).nothing();
         backup.hears(advert(9, 50)).nothing();
     }
-    backup.after(ms(610)).does(TAKES_OVER);
+    backup.after(ms(610)).does(PREEMPTS);
+    backup.after(ms(19)).nothing();
+    backup.after(ms(1)).does(THEN_HOLDS);
     backup.because("preempted 192.0.2.9 with priority 50");
+}
+
+#[test]
+fn a_router_that_preempts_touches_no_address_before_the_weaker_one_had_time_to_let_go() {
+    let mut active = Subject::in_backup(with_preempt(Preempt::Immediate));
+    active.hears(advert(9, 50)).nothing();
+    active.after(ACTIVE_DOWN).does(PREEMPTS);
+    active.hears(advert(9, 50)).does(PREEMPTS);
+    active.on(Event::AddressLost(VIP)).nothing();
+    let same = active.router.config().clone();
+    active.on(Event::Reconfigure(same)).nothing();
+    active.clone().on(Event::Shutdown).does("remove .100, advertise 0");
+    active.clone().hears(advert(9, 200)).does("remove .100, advertise 100");
+    active.after(ms(20)).does(THEN_HOLDS);
+    active.after(ms(40)).does("announce .100, announce .100");
+}
+
+#[test]
+fn a_preemption_in_progress_takes_new_addresses_at_its_end() {
+    let mut active = Subject::in_backup(with_preempt(Preempt::Immediate));
+    active.hears(advert(9, 50)).nothing();
+    active.after(ACTIVE_DOWN).does(PREEMPTS);
+    let other = RouterConfig::new(settings().vrid(), settings().source(), vec![OTHER_VIP]);
+    let other = other.expect("valid settings").with_preempt(Preempt::Immediate);
+    active.on(Event::Reconfigure(other)).does(PREEMPTS);
+    active.after(ms(20)).does("add .101, announce .101");
 }
 
 #[test]
@@ -121,7 +151,7 @@ fn preemption_waits_for_its_delay() {
         backup.after(ms(999)).nothing();
         backup.frozen_for(ms(1));
     }
-    backup.on(Event::Timer).does(TAKES_OVER);
+    backup.on(Event::Timer).does(PREEMPTS);
     backup.because("preempted 192.0.2.9 with priority 50");
 }
 
@@ -142,7 +172,7 @@ fn a_stronger_active_router_cancels_delayed_preemption() {
     backup.after(SECOND).nothing();
     backup.hears(advert(9, 50)).nothing();
     backup.after(ms(1999)).nothing();
-    backup.after(ms(1)).does(TAKES_OVER);
+    backup.after(ms(1)).does(PREEMPTS);
 }
 
 #[test]
@@ -291,9 +321,8 @@ fn counters_count() {
 
 #[test]
 fn the_order_of_addresses_does_not_matter() {
-    let config =
-        vrrp::RouterConfig::new(settings().vrid(), settings().source(), vec![VIP, OTHER_VIP])
-            .expect("valid settings");
+    let config = RouterConfig::new(settings().vrid(), settings().source(), vec![VIP, OTHER_VIP])
+        .expect("valid settings");
     let mut backup = Subject::in_backup(config);
     backup.hears(advert(9, 150).of(&[OTHER_VIP, VIP])).nothing();
     assert_eq!(backup.router.counters().address_list_errors, 0);

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use vrrp::{
-    Action, Event, Interval, LinkState, Preempt, Priority, Role, RouterConfig, VirtualRouter, Vrid,
+    Action, Event, Interval, LinkState, Preempt, Priority, Role, RouterConfig, State,
+    VirtualRouter, Vrid,
 };
 
 use crate::subject::{OTHER_VIP, VIP, advert, epoch, host, in_short, interval, ms};
@@ -117,12 +118,17 @@ impl Model {
         let config = self.router.config();
         let ours: BTreeSet<IpAddr> = config.addresses().iter().copied().collect();
         let is_active = self.router.role() == Role::Active;
-        prop_assert_eq!(&self.held, if is_active { &ours } else { &NONE }, "{:?}", self.router);
+        let holds =
+            matches!(self.router.state(), State::Active(active) if active.holds_addresses());
+        prop_assert_eq!(&self.held, if holds { &ours } else { &NONE }, "{:?}", self.router);
         if is_active && !was_active {
-            let takes_over = matches!(
-                actions[..],
-                [.., Action::Advertise(..), Action::AddAddresses { .. }, Action::Announce(_)]
-            );
+            let takes_over = match actions[..] {
+                [.., Action::Advertise(..), Action::AddAddresses { .. }, Action::Announce(_)] => {
+                    holds
+                }
+                [.., Action::Advertise(..)] => !holds,
+                _ => false,
+            };
             prop_assert!(takes_over, "became active by: {}", in_short(&actions));
         }
         Ok(actions)

@@ -28,6 +28,10 @@ pub const SECOND: Duration = ms(1000);
 /// What a router with priority 100 does when it becomes active.
 pub const TAKES_OVER: &str = "advertise 100, add .100, announce .100";
 
+/// The same from a router that is alive, which has 20 ms to let go.
+pub const PREEMPTS: &str = "advertise 100";
+pub const THEN_HOLDS: &str = "add .100, announce .100";
+
 /// Where virtual time starts.
 #[expect(clippy::disallowed_methods, reason = "an instant can only be had from the clock")]
 pub fn epoch() -> Instant {

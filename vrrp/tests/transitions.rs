@@ -39,6 +39,10 @@ fn states() -> Vec<(&'static str, Subject)> {
     for (_, subject) in &mut states {
         let _ = subject.after(ms(200));
     }
+    let mut yielding = Subject::in_backup(with_preempt(Preempt::Immediate));
+    yielding.hears(advert(9, 50)).nothing();
+    let _ = yielding.after(ACTIVE_DOWN + ms(10));
+    states.push(("active, yields", yielding));
     let mut late = Subject::in_active(settings());
     late.frozen_for(ms(3000));
     states.push(("active late", late));

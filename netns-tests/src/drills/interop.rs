@@ -44,12 +44,12 @@ impl Mixed {
     /// Judges what was seen since `from`.
     async fn judge(&self, from: Duration) -> Verdict {
         let (measurement, _) = self.pair.observe(from).await;
-        // keepalived takes a moment to let go of a virtual address that a stronger box claims.
         Verdict::of(measurement).both_held_at_most(YIELD)
     }
 }
 
-/// How long keepalived holds an address after a stronger advertisement has arrived.
+/// How long a weaker box may take to let go: `haagent` waits that long before it adds what keepalived still has,
+/// keepalived does not wait at all.
 const YIELD: Duration = Duration::from_millis(20);
 
 /// The drill in which `haagent` is the stronger box: it preempts, is stopped, comes back, and is

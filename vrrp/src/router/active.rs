@@ -20,7 +20,12 @@ impl VirtualRouter {
 
     pub(super) fn claim_if_due(&mut self, backup: &BackupState, now: Instant) {
         if let Some(reason) = backup.claim(&self.config, now) {
-            self.enter(State::Active(ActiveState::begin(now)), reason, now);
+            let active = if matches!(reason, Reason::Preempted { .. }) {
+                ActiveState::preempting(now)
+            } else {
+                ActiveState::begin(now)
+            };
+            self.enter(State::Active(active), reason, now);
         }
     }
 
@@ -29,6 +34,20 @@ impl VirtualRouter {
             self.send(self.config.priority());
             active.advertised_at = now;
         }
+        match active.yields_until {
+            Some(until) if now < until => {}
+            Some(_) => {
+                active =
+                    ActiveState { advertised_at: active.advertised_at, ..ActiveState::begin(now) };
+                self.add_addresses();
+                self.announce(self.config.addresses().to_vec());
+            }
+            None => self.keep_addresses(&mut active, now),
+        }
+        self.state = State::Active(active);
+    }
+
+    fn keep_addresses(&mut self, active: &mut ActiveState, now: Instant) {
         if now >= active.renew_at(&self.config) {
             self.add_addresses();
             active.renewed_at = now;
@@ -36,7 +55,6 @@ impl VirtualRouter {
         if active.announcements.take_due(now) {
             self.announce(self.config.addresses().to_vec());
         }
-        self.state = State::Active(active);
     }
 
     /// Advertises out of turn; the next one in turn is an interval away.
@@ -49,7 +67,7 @@ impl VirtualRouter {
     /// A weaker router claims to be active: assert the state to it, to bridges (§6.4.3), and to hosts.
     pub(super) fn contradict(&mut self, mut active: ActiveState, now: Instant) {
         active.announcements.contradict(now);
-        let announce = active.announcements.take_due(now);
+        let announce = active.holds_addresses() && active.announcements.take_due(now);
         self.advertise(active, now);
         if announce {
             self.announce(self.config.addresses().to_vec());
@@ -58,7 +76,8 @@ impl VirtualRouter {
 
     /// Somebody removed an address of ours.
     pub(super) fn restore(&mut self, mut active: ActiveState, address: IpAddr, now: Instant) {
-        if self.config.addresses().contains(&address) {
+        let holds = active.holds_addresses();
+        if holds && self.config.addresses().contains(&address) {
             self.add_addresses();
             self.announce(vec![address]);
             active.renewed_at = now;

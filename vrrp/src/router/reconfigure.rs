@@ -45,7 +45,8 @@ impl VirtualRouter {
         }
         let old = std::mem::replace(&mut self.config, config);
         let addresses_changed = old.addresses() != self.config.addresses();
-        if addresses_changed {
+        let holding_changed = addresses_changed && active.holds_addresses();
+        if holding_changed {
             self.exchange_addresses(&old);
             active.renewed_at = now;
         }
@@ -56,7 +57,7 @@ impl VirtualRouter {
             self.send(self.config.priority());
             active.advertised_at = now;
         }
-        if addresses_changed {
+        if holding_changed {
             self.announce(self.config.addresses().to_vec());
             active.announcements = AnnounceSchedule::begin(now);
         }
