@@ -21,11 +21,14 @@
 //!   `RemoveAddresses` on every path, so that no advertisement invites a peer before the address is gone.
 //! - **Late.** A process that did not run for three intervals cannot know whether a peer took over: it lets go silently.
 //! - **Leases.** The addresses vanish by themselves unless renewed, so that a dead or frozen process cannot keep them.
+//! - **Lost addresses** are added again at once. Who loses the same one [`LOSSES_MAX`] times within [`LOSSES_WITHIN`] has
+//!   another program against him, and lets go: an address that flaps serves nobody.
 //! - **Contradiction.** An active router that hears a weaker one advertises at once (RFC 9568 §6.4.3) and announces
 //!   again. A loser advertises once more after it let go, because the winner may not have heard it before.
 
 mod active;
 mod hear;
+mod losses;
 mod reconfigure;
 
 use std::net::IpAddr;
@@ -37,6 +40,8 @@ use crate::config::{Checksum, RouterConfig};
 pub use crate::counters::Counters;
 use crate::event::{Action, Event, LinkState, Reason, Role, Transition};
 pub use crate::peer::Peer;
+use crate::router::losses::Losses;
+pub use crate::router::losses::{LOSSES_MAX, LOSSES_WITHIN};
 use crate::state::{ActiveState, BackupState, InitializeState, State};
 use crate::types::Priority;
 
@@ -49,6 +54,9 @@ pub struct VirtualRouter {
     peer: Option<Peer>,
     last_transition: Option<Transition>,
     counters: Counters,
+    losses: Losses,
+    /// How long the next fault keeps us out of the election.
+    backoff: Duration,
     /// What the event being handled has led to so far.
     actions: Vec<Action>,
 }
@@ -64,6 +72,8 @@ impl VirtualRouter {
             peer: None,
             last_transition: None,
             counters: Counters::default(),
+            losses: Losses::default(),
+            backoff: FAULT_BACKOFF,
             actions: Vec::new(),
         }
     }
@@ -145,7 +155,7 @@ impl VirtualRouter {
 
             (State::Initialize(_) | State::Backup(_), Event::AddressLost(_)) => {}
             (State::Active(active), Event::AddressLost(address)) => {
-                self.restore(active, address, now);
+                self.restore_or_fail(&active, address, now);
             }
 
             // Whatever failed, no address of ours depends on it: those not removed vanish with their lease.
@@ -248,7 +258,12 @@ impl VirtualRouter {
     }
 
     fn fail(&mut self, text: String, now: Instant) {
-        let state = InitializeState::Fault { text: text.clone(), retry_at: now + FAULT_BACKOFF };
+        let active_since = self.last_transition.as_ref().map_or(now, |transition| transition.at);
+        if now.saturating_duration_since(active_since) >= FAULT_BACKOFF_MAX {
+            self.backoff = FAULT_BACKOFF;
+        }
+        let state = InitializeState::Fault { text: text.clone(), retry_at: now + self.backoff };
+        self.backoff = FAULT_BACKOFF_MAX.min(self.backoff * 2);
         self.halt(state, Reason::Fault(text), now);
         self.send(Priority::RELEASE);
     }
@@ -294,5 +309,8 @@ impl VirtualRouter {
     }
 }
 
-/// How long a router whose host failed stays out of the election before it tries again.
+/// How long a router whose host failed stays out of the election before it tries again; twice as long after each fault.
 pub const FAULT_BACKOFF: Duration = Duration::from_secs(5);
+
+/// The longest time out of the election. Who was active for as long without a fault starts again with [`FAULT_BACKOFF`].
+pub const FAULT_BACKOFF_MAX: Duration = Duration::from_secs(60);

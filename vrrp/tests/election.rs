@@ -272,6 +272,44 @@ fn a_lost_address_is_restored_at_once() {
 }
 
 #[test]
+fn of_several_lost_addresses_each_is_restored_once() {
+    let config = RouterConfig::new(settings().vrid(), settings().source(), vec![VIP, OTHER_VIP]);
+    let mut active = Subject::in_active(config.expect("valid settings"));
+    active.on(Event::AddressLost(VIP)).does("add .100, announce .100");
+    active.on(Event::AddressLost(OTHER_VIP)).does("add .101, announce .101");
+}
+
+#[test]
+fn an_address_that_is_lost_three_times_in_ten_seconds_is_let_go() {
+    let mut active = Subject::in_active(settings());
+    active.on(Event::AddressLost(VIP)).does("add .100, announce .100");
+    let _ = active.after(ms(9_000));
+    active.on(Event::AddressLost(VIP)).does("add .100, announce .100");
+    let mut patient = active.clone();
+    let _ = active.after(ms(999));
+    active.on(Event::AddressLost(VIP)).does("remove .100, advertise 0");
+    active.because("fault: `192.0.2.100` was removed 3 times in 10 s by others");
+    let _ = patient.after(ms(1_000));
+    patient.on(Event::AddressLost(VIP)).does("add .100, announce .100");
+    patient.is(Role::Active);
+}
+
+#[test]
+fn each_fault_keeps_a_router_out_twice_as_long_until_it_held_for_a_minute() {
+    let mut router = Subject::in_active(settings());
+    let mut waits = Vec::new();
+    for calm in [0, 0, 0, 0, 0, 59, 60] {
+        let _ = router.after(SECOND * calm);
+        let _ = router.on(Event::ActionFailed("no such device".to_owned()));
+        let wait = router.wait().expect("it tries again");
+        waits.push(wait.as_secs());
+        let _ = router.after(wait + ACTIVE_DOWN);
+        router.is(Role::Active);
+    }
+    assert_eq!(waits, [5, 10, 20, 40, 60, 60, 5]);
+}
+
+#[test]
 fn addresses_are_announced_in_a_burst_and_then_every_minute() {
     let mut active = Subject::in_active(settings());
     let announcements =

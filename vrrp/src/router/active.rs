@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use super::VirtualRouter;
-use crate::event::Reason;
+use super::losses::{LOSSES_MAX, LOSSES_WITHIN};
+use crate::event::{Action, Reason};
 use crate::state::{ActiveState, BackupState, State};
 
 impl VirtualRouter {
@@ -74,14 +75,20 @@ impl VirtualRouter {
         }
     }
 
-    /// Somebody removed an address of ours.
-    pub(super) fn restore(&mut self, mut active: ActiveState, address: IpAddr, now: Instant) {
-        let holds = active.holds_addresses();
-        if holds && self.config.addresses().contains(&address) {
-            self.add_addresses();
-            self.announce(vec![address]);
-            active.renewed_at = now;
-            self.state = State::Active(active);
+    /// Somebody removed an address of ours: only this one is added again, for others may have been removed with it, and
+    /// each is told of.
+    pub(super) fn restore_or_fail(&mut self, active: &ActiveState, address: IpAddr, now: Instant) {
+        if !active.holds_addresses() || !self.config.addresses().contains(&address) {
+            return;
         }
+        if self.losses.add(address, now) {
+            let window = LOSSES_WITHIN.as_secs();
+            let text =
+                format!("`{address}` was removed {LOSSES_MAX} times in {window} s by others");
+            return self.fail(text, now);
+        }
+        self.actions
+            .push(Action::AddAddresses { addresses: vec![address], lease: self.config.lease() });
+        self.announce(vec![address]);
     }
 }

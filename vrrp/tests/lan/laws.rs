@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use vrrp::{Action, Preempt, Priority, Reason, Transition};
+use vrrp::{Action, Preempt, Priority, Reason, State, Transition};
 
 use super::host::Host;
 use super::network::{Network, WAKE_LATE_MAX};
@@ -233,12 +233,14 @@ impl Laws {
     }
 
     /// Called when a process has dealt with the loss of an address.
-    pub fn check_complete(host: &Host, index: usize) -> Law {
-        let mut ours = host.config().addresses().iter();
+    pub fn check_restored(host: &Host, index: usize, address: IpAddr) -> Law {
+        let ours = host.config().addresses().contains(&address);
+        let holds =
+            matches!(host.router.state(), State::Active(active) if active.holds_addresses());
         law!(
-            !(host.is_running() && host.is_active()) || ours.all(|a| host.held.contains_key(a)),
+            !(host.is_running() && holds && ours) || host.held.contains_key(&address),
             "I1 lost addresses are restored",
-            "active host {index} only holds {:?}",
+            "active host {index} lacks {address}, it holds {:?}",
             host.held
         );
         Ok(())

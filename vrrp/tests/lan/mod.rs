@@ -18,12 +18,12 @@ mod stories;
 mod world;
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use vrrp::Preempt;
-use vrrp::router::FAULT_BACKOFF;
 use vrrp::schedule::{REFRESH, SPACING};
+use vrrp::{InitializeState, Preempt, State};
 
+use host::Host;
 use laws::{KINDS, Law, Laws};
 use plan::{Fault, PREEMPT_DELAY_MAX, Plan, Round};
 use rng::Rng;
@@ -81,7 +81,7 @@ fn follow(world: &mut World, plan: &Plan) -> Law {
     for (number, round) in plan.rounds.iter().enumerate() {
         let is_long = plan.is_long && number + 1 == rounds;
         endure(world, round)?;
-        settle(world, round)?;
+        settle(world)?;
         stay_quiet(world, is_long)?;
     }
     let shortest = plan.shortest_interval();
@@ -100,15 +100,23 @@ fn endure(world: &mut World, round: &Round) -> Law {
 }
 
 /// Everything is put right, and the routers have time to agree.
-fn settle(world: &mut World, round: &Round) -> Law {
+fn settle(world: &mut World) -> Law {
     world.heal()?;
-    let fails = round.faults.iter().any(|(_, fault)| matches!(fault, Fault::FailAdd(_)));
     let delays = |preempt| matches!(preempt, Preempt::After(_));
     let delays = world.hosts.iter().any(|host| delays(host.config().preempt()));
     let takeovers = world.laws.interval_max() * 10;
-    let fault = if fails { FAULT_BACKOFF } else { Duration::ZERO };
+    let fault = world.hosts.iter().map(|host| time_in_fault(host, world.now)).max();
     let delay = if delays { PREEMPT_DELAY_MAX } else { Duration::ZERO };
-    world.run_for(takeovers + fault + delay + SPACING)
+    world.run_for(takeovers + fault.unwrap_or_default() + delay + SPACING)
+}
+
+fn time_in_fault(host: &Host, now: Instant) -> Duration {
+    match host.router.state() {
+        State::Initialize(InitializeState::Fault { retry_at, .. }) => {
+            retry_at.saturating_duration_since(now)
+        }
+        _ => Duration::ZERO,
+    }
 }
 
 /// Nothing happens but reloads that change nothing.

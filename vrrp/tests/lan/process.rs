@@ -35,7 +35,7 @@ impl World {
         self.judge_answer(index, &event, &before, &actions)?;
         self.perform_all(index, actions, before.was_late)?;
         match event {
-            Event::AddressLost(_) => Laws::check_complete(&self.hosts[index], index),
+            Event::AddressLost(address) => Laws::check_restored(&self.hosts[index], index, address),
             Event::Startup
             | Event::Shutdown
             | Event::Timer
