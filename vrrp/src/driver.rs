@@ -2,7 +2,8 @@
 //!
 //! The only place of this crate that reads the clock. Nothing here is slow: no name lookup, no disk,
 //! no lock. Advertisements that wait are read before a timer is believed, so that a process that was
-//! late does not take silence for the peer's.
+//! late does not take silence for the peer's. A process that was stopped half-way through its actions
+//! claims nothing more once the guard may have let go for it.
 
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ use crate::event::{Action, Event, Role, Transition};
 use crate::peer::Peer;
 use crate::platform::Platform;
 use crate::router::VirtualRouter;
+use crate::state::LATE_INTERVALS;
 
 /// What the owner of a driver orders.
 #[derive(Debug)]
@@ -59,6 +61,8 @@ pub struct Driver<P> {
     scheduling_delay_max: Duration,
     /// What the guard was told last, if it is armed.
     armed: Option<(Advertisement, ChecksumForm)>,
+    /// When the guard last heard from us, or a little before, if it is armed.
+    heard_at: Option<Instant>,
 }
 
 impl<P: Platform> Driver<P> {
@@ -67,8 +71,14 @@ impl<P: Platform> Driver<P> {
     pub fn new(config: RouterConfig, platform: P) -> (Self, watch::Receiver<Status>) {
         let router = VirtualRouter::new(config);
         let (status, receiver) = watch::channel(status_of(&router, &platform, Duration::ZERO));
-        let driver =
-            Self { router, platform, status, scheduling_delay_max: Duration::ZERO, armed: None };
+        let driver = Self {
+            router,
+            platform,
+            status,
+            scheduling_delay_max: Duration::ZERO,
+            armed: None,
+            heard_at: None,
+        };
         (driver, receiver)
     }
 
@@ -117,30 +127,34 @@ impl<P: Platform> Driver<P> {
     }
 
     async fn handle(&mut self, event: Event) {
-        let mut actions = self.router.handle(event, now());
+        let decided_at = now();
+        let mut actions = self.router.handle(event, decided_at);
         // A failed action comes back as an event; the actions it causes are performed, their failures logged.
-        if let Err(error) = self.perform(actions).await {
+        if let Err(error) = self.perform(actions, decided_at).await {
             tracing::error!(vrid = %self.router.config().vrid(), %error, "action failed");
-            actions = self.router.handle(Event::ActionFailed(error), now());
-            if let Err(error) = self.perform(actions).await {
+            let failed_at = now();
+            actions = self.router.handle(Event::ActionFailed(error), failed_at);
+            if let Err(error) = self.perform(actions, failed_at).await {
                 tracing::error!(vrid = %self.router.config().vrid(), %error, "action failed");
             }
         }
         self.publish();
     }
 
-    async fn perform(&mut self, actions: Vec<Action>) -> Result<(), String> {
+    async fn perform(&mut self, actions: Vec<Action>, decided_at: Instant) -> Result<(), String> {
         let mut result = Ok(());
         for action in actions {
+            let in_time = self.check_in_time(decided_at);
             let outcome = match action {
+                Action::RemoveAddresses(addresses) => {
+                    self.platform.remove_addresses(&addresses).await
+                }
+                _ if in_time.is_err() => in_time,
                 Action::AddAddresses { addresses, lease } => {
                     self.arm();
                     self.platform.add_addresses(&addresses, lease).await
                 }
-                Action::RemoveAddresses(addresses) => {
-                    self.platform.remove_addresses(&addresses).await
-                }
-                Action::Advertise(advert, form) => self.platform.advertise(&advert, form),
+                Action::Advertise(advert, form) => self.advertise(&advert, form),
                 // What could not be added must not be announced.
                 Action::Announce(_) if result.is_err() => continue,
                 Action::Announce(addresses) => self.platform.announce(&addresses),
@@ -152,12 +166,32 @@ impl<P: Platform> Driver<P> {
         result
     }
 
+    /// An active router that stood still for three intervals may have lost the addresses to the guard and then to a
+    /// peer, even if it stood still after it decided what to do.
+    fn check_in_time(&self, decided_at: Instant) -> Result<(), String> {
+        let silence = now().saturating_duration_since(self.heard_at.unwrap_or(decided_at));
+        let patience = self.router.config().interval().duration() * LATE_INTERVALS;
+        if self.router.role() == Role::Active && silence >= patience {
+            return Err(format!("the process was stopped for {} ms", silence.as_millis()));
+        }
+        Ok(())
+    }
+
+    /// Puts off the guard as well.
+    fn advertise(&mut self, advert: &Advertisement, form: ChecksumForm) -> Result<(), String> {
+        let heard_at = now();
+        self.platform.advertise(advert, form)?;
+        self.heard_at = self.heard_at.map(|_| heard_at);
+        Ok(())
+    }
+
     /// The guard knows what to do exactly while we hold addresses.
     fn arm(&mut self) {
         let due = (self.router.role() == Role::Active).then(|| self.router.farewell());
         if due == self.armed {
             return;
         }
+        self.heard_at = due.as_ref().map(|_| now());
         match &due {
             Some((farewell, form)) => self.platform.arm(farewell, *form),
             None => self.platform.disarm(),

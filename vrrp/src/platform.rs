@@ -43,7 +43,8 @@ pub trait Platform {
     /// When a frame could not be handed to the kernel.
     fn announce(&mut self, addresses: &[IpAddr]) -> Result<(), String>;
 
-    /// From now on, should this process die, the addresses in this advertisement are to be removed, and it is to be sent.
+    /// From now on, should this process die, or neither advertise nor say this again for three intervals, the addresses
+    /// in this advertisement are to be removed, and it is to be sent.
     fn arm(&mut self, farewell: &Advertisement, form: ChecksumForm);
 
     /// Takes back what [`arm`](Self::arm) said.

@@ -259,4 +259,4 @@ pub const YIELD: Duration = Duration::from_millis(20);
 const RENEWALS_PER_LEASE: u32 = 4;
 
 /// Active_Down_Interval without the skew: no peer takes over before (RFC 9568 §6.1).
-const LATE_INTERVALS: u32 = 3;
+pub(crate) const LATE_INTERVALS: u32 = 3;

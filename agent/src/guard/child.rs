@@ -1,7 +1,7 @@
-//! The guard process: waits for the supervisor to die, then carries out its will.
+//! The guard process: waits for the supervisor to die or to hang, then carries out its will.
 //!
 //! Everything is opened, parsed and locked into memory beforehand, so that nothing is left that could
-//! fail or wait when it counts. It ignores the signals that end a service, for it dies last.
+//! fail or wait when it counts. It ignores the signals that end or stop a service, for it dies last.
 
 use std::collections::BTreeMap;
 use std::io::{self, IoSliceMut};
@@ -20,7 +20,8 @@ use rustix::process::{PidfdFlags, getppid, pidfd_open, set_parent_process_death_
 use rustix::thread::{CapabilitySet, set_name};
 use vrrp::MULTICAST_GROUP;
 
-use super::{ORDER_MAX, Order, Slot};
+use super::alarm::Alarm;
+use super::{DESCRIPTORS_MAX, ORDER_MAX, Order, Slot};
 use crate::logging;
 use crate::privilege;
 use crate::realtime;
@@ -32,6 +33,10 @@ const KEPT: CapabilitySet =
 /// Sent by the kernel when the thread dies that started us.
 const PARENT_DIED: rustix::process::Signal = rustix::process::Signal::USR1;
 
+/// They reach the group that a terminal talks to; the guard goes on for a supervisor that they stop.
+const IGNORED: [Signal; 5] =
+    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGTSTP];
+
 /// A process that was killed is gone by then.
 const END_DEADLINE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
@@ -40,6 +45,21 @@ pub(super) struct Will {
     pub(super) removals: Vec<Vec<u8>>,
     pub(super) farewell: Vec<u8>,
     sender: OwnedFd,
+    /// Rings when the supervisor hangs; without one it can only die.
+    pub(super) alarm: Option<Alarm>,
+}
+
+/// What the supervisor wants to be done, for each of its virtual routers that hold addresses.
+pub(super) type Wills = BTreeMap<Slot, Will>;
+
+/// What the guard wakes up for; what is first here comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum News {
+    /// What was said before a death or a silence counts.
+    Order,
+    Death,
+    /// An alarm rang.
+    Silence,
 }
 
 /// Serves the supervisor whose socket is standard input; returns after its death.
@@ -60,19 +80,19 @@ pub(crate) fn run() -> io::Result<()> {
     set_parent_process_death_signal(Some(PARENT_DIED))?;
     let _logs = logging::start();
 
-    let wills = attend(&death, &supervisor)?;
-    remove_addresses(&wills, &kernel);
-    say_farewell(&wills);
+    let wills = attend(&death, &supervisor, &kernel)?;
+    remove_addresses(wills.values(), &kernel);
+    say_farewell(wills.iter(), "supervisor died");
     // A last request of its VRRP thread may have been under way when it was killed.
     await_end_of(&supervisor);
-    remove_addresses(&wills, &kernel);
+    remove_addresses(wills.values(), &kernel);
     Ok(())
 }
 
-/// Blocks the signals that end a service, and makes a descriptor of the one that tells of the death of our parent.
+/// Blocks the signals that end or stop a service, and makes a descriptor of the one that tells of the death of our parent.
 fn prepare_signals() -> io::Result<SignalFd> {
     let mut ignored = SigSet::empty();
-    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
+    for signal in IGNORED {
         ignored.add(signal);
     }
     ignored.thread_block()?;
@@ -82,40 +102,70 @@ fn prepare_signals() -> io::Result<SignalFd> {
     Ok(SignalFd::with_flags(&death, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?)
 }
 
-/// Collects wills until the supervisor dies.
-fn attend(death: &SignalFd, supervisor: &OwnedFd) -> io::Result<BTreeMap<Slot, Will>> {
+/// Collects wills until the supervisor dies, and carries out those of virtual routers that fall silent meanwhile.
+fn attend(death: &SignalFd, supervisor: &OwnedFd, kernel: &OwnedFd) -> io::Result<Wills> {
     let orders = io::stdin();
-    let mut wills = BTreeMap::new();
+    let mut wills = Wills::new();
     let mut buffer = vec![0; ORDER_MAX];
     loop {
-        let mut ready = [
-            PollFd::new(&orders, PollFlags::IN),
-            PollFd::new(death, PollFlags::IN),
-            PollFd::new(supervisor, PollFlags::IN),
-        ];
-        match poll(&mut ready, None) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let [told, dying, dead] = ready.map(|descriptor| !descriptor.revents().is_empty());
-        // What was said before death counts.
-        if told {
-            match receive(&orders, &mut buffer) {
-                Ok(Some((order, sender))) => obey(&mut wills, order, sender),
+        match wait(&orders, death, supervisor, &wills)? {
+            Some(News::Order) => match receive(&orders, &mut buffer) {
+                Ok(Some((order, descriptors))) => obey(&mut wills, order, descriptors),
                 Ok(None) => return Ok(wills),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => tracing::warn!(%error, "order not understood"),
-            }
-        } else if dying || dead {
-            return Ok(wills);
+            },
+            Some(News::Death) => return Ok(wills),
+            Some(News::Silence) => let_go_of_silent(&wills, kernel),
+            None => {}
         }
     }
 }
 
-pub(super) fn obey(wills: &mut BTreeMap<Slot, Will>, order: Order, sender: Option<OwnedFd>) {
-    match (order, sender) {
+fn wait(
+    orders: &impl AsFd,
+    death: &SignalFd,
+    supervisor: &OwnedFd,
+    wills: &Wills,
+) -> io::Result<Option<News>> {
+    let alarms = wills.values().filter_map(|will| will.alarm.as_ref());
+    let mut ready = vec![
+        PollFd::new(orders, PollFlags::IN),
+        PollFd::new(death, PollFlags::IN),
+        PollFd::new(supervisor, PollFlags::IN),
+    ];
+    ready.extend(alarms.map(|alarm| PollFd::new(alarm, PollFlags::IN)));
+    match poll(&mut ready, None) {
+        Ok(_) => {}
+        Err(rustix::io::Errno::INTR) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    }
+    let first = ready.iter().position(|descriptor| !descriptor.revents().is_empty());
+    Ok(first.map(|first| match first {
+        0 => News::Order,
+        1 | 2 => News::Death,
+        _ => News::Silence,
+    }))
+}
+
+/// Once for every silence: the supervisor may wake up, and arms us again when it is active again.
+fn let_go_of_silent(wills: &Wills, kernel: &OwnedFd) {
+    let silent = silent(wills);
+    remove_addresses(silent.iter().map(|(_, will)| *will), kernel);
+    say_farewell(silent.into_iter(), "supervisor hangs");
+}
+
+/// Those whose alarm rang and was not put off since.
+pub(super) fn silent(wills: &Wills) -> Vec<(&Slot, &Will)> {
+    wills.iter().filter(|(_, will)| will.alarm.as_ref().is_some_and(Alarm::take)).collect()
+}
+
+pub(super) fn obey(wills: &mut Wills, order: Order, descriptors: Vec<OwnedFd>) {
+    let mut descriptors = descriptors.into_iter();
+    match (order, descriptors.next()) {
         (Order::Arm { slot, removals, farewell }, Some(sender)) => {
-            wills.insert(slot, Will { removals, farewell, sender });
+            let alarm = descriptors.next().map(Alarm::from);
+            wills.insert(slot, Will { removals, farewell, sender, alarm });
         }
         (Order::Arm { slot, .. }, None) => tracing::warn!(?slot, "will without a socket"),
         (Order::Disarm { slot }, _) => {
@@ -128,8 +178,8 @@ pub(super) fn obey(wills: &mut BTreeMap<Slot, Will>, order: Order, sender: Optio
 pub(super) fn receive(
     orders: impl AsFd,
     buffer: &mut [u8],
-) -> io::Result<Option<(Order, Option<OwnedFd>)>> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+) -> io::Result<Option<(Order, Vec<OwnedFd>)>> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let received = recvmsg(
         orders,
@@ -140,25 +190,26 @@ pub(super) fn receive(
     if received.bytes == 0 {
         return Ok(None);
     }
-    let sender = ancillary.drain().find_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(mut passed) => passed.next(),
+    let passed = ancillary.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(passed) => Some(passed),
         _ => None,
     });
-    Ok(Some((serde_json::from_slice(&buffer[..received.bytes])?, sender)))
+    let descriptors = passed.flatten().collect();
+    Ok(Some((serde_json::from_slice(&buffer[..received.bytes])?, descriptors)))
 }
 
 /// Before any peer is told, so that none of them claims an address that we still hold.
-fn remove_addresses(wills: &BTreeMap<Slot, Will>, kernel: &OwnedFd) {
-    for removal in wills.values().flat_map(|will| &will.removals) {
+fn remove_addresses<'a>(wills: impl Iterator<Item = &'a Will>, kernel: &OwnedFd) {
+    for removal in wills.flat_map(|will| &will.removals) {
         if let Err(error) = send(kernel, removal, SendFlags::empty()) {
             tracing::error!(%error, "cannot ask the kernel to remove an address");
         }
     }
 }
 
-fn say_farewell(wills: &BTreeMap<Slot, Will>) {
+fn say_farewell<'a>(wills: impl Iterator<Item = (&'a Slot, &'a Will)> + Clone, cause: &str) {
     let group = SocketAddrV4::new(MULTICAST_GROUP, 0);
-    for will in wills.values() {
+    for (_, will) in wills.clone() {
         if let Err(error) = sendto(&will.sender, &will.farewell, SendFlags::empty(), &group) {
             tracing::error!(%error, "cannot send priority 0");
         }
@@ -168,7 +219,7 @@ fn say_farewell(wills: &BTreeMap<Slot, Will>) {
             interface = slot.index,
             vrid = slot.vrid,
             addresses = will.removals.len(),
-            "supervisor died: addresses removed, priority 0 sent"
+            "{cause}: addresses removed, priority 0 sent"
         );
     }
 }

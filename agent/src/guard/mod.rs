@@ -1,8 +1,10 @@
-//! The guard: a small process that lets go of our addresses when the supervisor dies by whatever means.
+//! The guard: a small process that lets go of our addresses when the supervisor dies by whatever means, or hangs.
 //!
 //! [`parent`] is the supervisor's side, on the VRRP thread; [`child`] is the process. Between them
-//! runs a socket that keeps the bounds of messages, whose end doubles as a sign of death.
+//! runs a socket that keeps the bounds of messages, whose end doubles as a sign of death. For every
+//! virtual router that holds addresses they share an [`alarm`], which each advertisement puts off.
 
+mod alarm;
 pub(crate) mod child;
 pub(crate) mod parent;
 
@@ -18,7 +20,8 @@ struct Slot {
 /// What the guard is told.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Order {
-    /// Do this when the supervisor dies. The socket that the farewell leaves by comes along.
+    /// Do this when the supervisor dies or lets the alarm ring. The socket that the farewell leaves by comes along, and
+    /// then the alarm.
     Arm { slot: Slot, removals: Vec<Vec<u8>>, farewell: Vec<u8> },
     /// Forget what was said of this virtual router.
     Disarm { slot: Slot },
@@ -26,6 +29,9 @@ enum Order {
 
 /// 255 removals of 60 bytes and a farewell, as JSON, with room to spare.
 const ORDER_MAX: usize = 128 << 10;
+
+/// What comes along with an order: a socket and an alarm.
+const DESCRIPTORS_MAX: usize = 2;
 
 #[cfg(test)]
 mod tests;

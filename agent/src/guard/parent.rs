@@ -1,13 +1,15 @@
 //! The supervisor's side of the guard.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 use std::rc::Rc;
 use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
 use std::{fmt, io, thread};
 
 use rustix::net::{
@@ -20,7 +22,8 @@ use tokio::sync::oneshot;
 use vrrp::Vrid;
 use vrrp::linux::{Executor, Will};
 
-use super::{Order, Slot};
+use super::alarm::Alarm;
+use super::{DESCRIPTORS_MAX, Order, Slot};
 use crate::realtime;
 
 /// A running guard.
@@ -69,36 +72,80 @@ fn command(stdin: OwnedFd) -> Command {
 
 /// The VRRP thread's handle on the guard, shared by its virtual routers.
 #[derive(Clone, Default)]
-pub(crate) struct Guard(Rc<RefCell<Option<OwnedFd>>>);
+pub(crate) struct Guard(Rc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    socket: RefCell<Option<OwnedFd>>,
+    /// Of the virtual routers that are armed. They outlive a guard.
+    watches: RefCell<BTreeMap<Slot, Watch>>,
+}
+
+/// How the guard notices that a virtual router hangs.
+struct Watch {
+    alarm: Alarm,
+    patience: Duration,
+}
 
 impl Guard {
     /// Talks to this guard from now on.
     pub(crate) fn replace(&self, socket: OwnedFd) {
-        *self.0.borrow_mut() = Some(socket);
+        *self.0.socket.borrow_mut() = Some(socket);
     }
 
     fn send(&self, order: &Order, descriptors: &[BorrowedFd<'_>]) {
-        let socket = self.0.borrow();
+        let socket = self.0.socket.borrow();
         // Without a guard the kernel's lease still ends our hold; the supervisor is replacing it.
         let Some(socket) = socket.as_ref() else { return };
         if let Err(error) = send(socket, order, descriptors) {
             tracing::warn!(%error, "guard does not answer");
         }
     }
+
+    /// Sets the alarm of this virtual router, which it has from now on.
+    fn watch(&self, slot: Slot, patience: Duration) -> io::Result<()> {
+        let mut watches = self.0.watches.borrow_mut();
+        let alarm = match watches.remove(&slot) {
+            Some(watch) => watch.alarm,
+            None => Alarm::new()?,
+        };
+        alarm.put_off(patience)?;
+        watches.insert(slot, Watch { alarm, patience });
+        Ok(())
+    }
 }
 
 impl Executor for Guard {
     fn arm(&self, vrid: Vrid, index: u32, will: &Will, sender: BorrowedFd<'_>) {
-        let order = Order::Arm {
-            slot: Slot { index, vrid: vrid.value() },
-            removals: will.removals.clone(),
-            farewell: will.farewell.clone(),
-        };
-        self.send(&order, &[sender]);
+        let slot = Slot { index, vrid: vrid.value() };
+        if let Err(error) = self.watch(slot, will.patience) {
+            tracing::warn!(%error, "the guard will not notice if we hang");
+        }
+        let order =
+            Order::Arm { slot, removals: will.removals.clone(), farewell: will.farewell.clone() };
+        let watches = self.0.watches.borrow();
+        let alarm = watches.get(&slot).map(|watch| watch.alarm.as_fd());
+        let descriptors: Vec<_> = std::iter::once(sender).chain(alarm).collect();
+        self.send(&order, &descriptors);
     }
 
     fn disarm(&self, vrid: Vrid, index: u32) {
-        self.send(&Order::Disarm { slot: Slot { index, vrid: vrid.value() } }, &[]);
+        let slot = Slot { index, vrid: vrid.value() };
+        // Should the order not arrive, the guard must not take us for hung.
+        if let Some(watch) = self.0.watches.borrow_mut().remove(&slot)
+            && let Err(error) = watch.alarm.stop()
+        {
+            tracing::warn!(%error, "cannot stop the alarm");
+        }
+        self.send(&Order::Disarm { slot }, &[]);
+    }
+
+    fn beat(&self, vrid: Vrid, index: u32) {
+        let watches = self.0.watches.borrow();
+        let Some(watch) = watches.get(&Slot { index, vrid: vrid.value() }) else { return };
+        if let Err(error) = watch.alarm.put_off(watch.patience) {
+            tracing::warn!(%error, "cannot put off the alarm");
+        }
     }
 }
 
@@ -110,7 +157,7 @@ impl fmt::Debug for Guard {
 
 fn send(socket: &OwnedFd, order: &Order, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
     let message = serde_json::to_vec(order)?;
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     if !descriptors.is_empty() {
         ancillary.push(SendAncillaryMessage::ScmRights(descriptors));

@@ -1,14 +1,15 @@
-//! The words between supervisor and guard.
+//! The words between supervisor and guard, and its patience.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use vrrp::Vrid;
 use vrrp::linux::{Executor, Will, removal_request};
 
-use super::child::{obey, receive};
+use super::child::{Wills, obey, receive, silent};
 use super::parent::Guard;
 use super::{ORDER_MAX, Slot};
 
@@ -25,6 +26,42 @@ fn vrid(value: u8) -> Vrid {
     Vrid::new(value).expect("not 0")
 }
 
+/// Far longer than any test takes.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+/// Over at once.
+const IMPATIENCE: Duration = Duration::from_nanos(1);
+
+/// An alarm that does not ring for this long is one with [`PATIENCE`].
+const SILENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+
+fn arm(guard: &Guard, router: u8, patience: Duration) {
+    let will = Will { removals: Vec::new(), farewell: vec![1], patience };
+    let socket = tempfile::tempfile().expect("a descriptor");
+    guard.arm(vrid(router), 7, &will, socket.as_fd());
+}
+
+/// Does what was said so far.
+fn obey_all(theirs: &OwnedFd, wills: &mut Wills) {
+    let mut buffer = vec![0; ORDER_MAX];
+    while let Ok(Some((order, descriptors))) = receive(theirs, &mut buffer) {
+        obey(wills, order, descriptors);
+    }
+}
+
+/// Waits until each alarm has rung or will not ring.
+fn await_rings(wills: &Wills) {
+    for alarm in wills.values().filter_map(|will| will.alarm.as_ref()) {
+        poll(&mut [PollFd::new(alarm, PollFlags::IN)], Some(&SILENT)).expect("polled");
+    }
+}
+
+/// The virtual routers that the guard has to let go of now.
+fn now_silent(wills: &Wills) -> Vec<u8> {
+    await_rings(wills);
+    silent(wills).into_iter().map(|(slot, _)| slot.vrid).collect()
+}
+
 #[test]
 fn the_largest_virtual_router_fits_one_order() {
     let (guard, theirs) = pair();
@@ -32,14 +69,13 @@ fn the_largest_virtual_router_fits_one_order() {
     let will = Will {
         removals: addresses.map(|address| removal_request(u32::MAX, address)).collect(),
         farewell: vec![255; 8 + 255 * 4],
+        patience: PATIENCE,
     };
     let socket = tempfile::tempfile().expect("a descriptor");
     guard.arm(vrid(51), 7, &will, socket.as_fd());
 
-    let mut buffer = vec![0; ORDER_MAX];
-    let (order, sender) = receive(&theirs, &mut buffer).expect("understood").expect("open");
-    let mut wills = BTreeMap::new();
-    obey(&mut wills, order, sender);
+    let mut wills = Wills::new();
+    obey_all(&theirs, &mut wills);
     let kept = &wills[&Slot { index: 7, vrid: 51 }];
     assert_eq!((&kept.removals, &kept.farewell), (&will.removals, &will.farewell));
 }
@@ -47,18 +83,12 @@ fn the_largest_virtual_router_fits_one_order() {
 #[test]
 fn what_is_disarmed_is_forgotten_and_the_rest_is_kept() {
     let (guard, theirs) = pair();
-    let will = Will { removals: Vec::new(), farewell: vec![1] };
-    let socket = tempfile::tempfile().expect("a descriptor");
-    guard.arm(vrid(51), 7, &will, socket.as_fd());
-    guard.arm(vrid(52), 7, &will, socket.as_fd());
+    arm(&guard, 51, PATIENCE);
+    arm(&guard, 52, PATIENCE);
     guard.disarm(vrid(51), 7);
 
-    let mut buffer = vec![0; ORDER_MAX];
-    let mut wills = BTreeMap::new();
-    for _ in 0..3 {
-        let (order, sender) = receive(&theirs, &mut buffer).expect("understood").expect("open");
-        obey(&mut wills, order, sender);
-    }
+    let mut wills = Wills::new();
+    obey_all(&theirs, &mut wills);
     assert_eq!(wills.into_keys().collect::<Vec<_>>(), [Slot { index: 7, vrid: 52 }]);
 }
 
@@ -67,4 +97,76 @@ fn the_end_of_the_supervisor_is_the_end_of_the_orders() {
     let (guard, theirs) = pair();
     drop(guard);
     assert!(receive(&theirs, &mut vec![0; ORDER_MAX]).expect("end of stream").is_none());
+}
+
+#[test]
+fn each_virtual_router_has_a_patience_of_its_own() {
+    let (guard, theirs) = pair();
+    let mut wills = Wills::new();
+    arm(&guard, 51, IMPATIENCE);
+    arm(&guard, 52, PATIENCE);
+    arm(&guard, 53, IMPATIENCE);
+    obey_all(&theirs, &mut wills);
+    assert_eq!(now_silent(&wills), [51, 53]);
+}
+
+#[test]
+fn a_silence_is_acted_on_once_and_a_beat_ends_it() {
+    let (guard, theirs) = pair();
+    let mut wills = Wills::new();
+    arm(&guard, 51, IMPATIENCE);
+    obey_all(&theirs, &mut wills);
+    assert_eq!(now_silent(&wills), [51]);
+    assert_eq!(now_silent(&wills), [0; 0]);
+    guard.beat(vrid(51), 7);
+    assert_eq!(now_silent(&wills), [51]);
+}
+
+#[test]
+fn a_late_guard_takes_nothing_for_silence_that_was_said_before_it_looked() {
+    let (guard, theirs) = pair();
+    let mut wills = Wills::new();
+    arm(&guard, 51, IMPATIENCE);
+    obey_all(&theirs, &mut wills);
+    await_rings(&wills);
+    arm(&guard, 51, PATIENCE);
+    assert_eq!(now_silent(&wills), [0; 0]);
+    obey_all(&theirs, &mut wills);
+    guard.beat(vrid(51), 7);
+    assert_eq!(now_silent(&wills), [0; 0]);
+}
+
+#[test]
+fn a_new_guard_waits_for_the_same_alarm() {
+    let (guard, _lost) = pair();
+    arm(&guard, 51, PATIENCE);
+    let (ours, theirs) =
+        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::NONBLOCK, None)
+            .expect("a socket pair");
+    guard.replace(ours);
+    arm(&guard, 51, IMPATIENCE);
+    let mut wills = Wills::new();
+    obey_all(&theirs, &mut wills);
+    assert_eq!(now_silent(&wills), [51]);
+}
+
+#[test]
+fn who_disarms_is_not_taken_for_hung_though_the_guard_has_not_heard_it_yet() {
+    let (guard, theirs) = pair();
+    let mut wills = Wills::new();
+    arm(&guard, 51, IMPATIENCE);
+    obey_all(&theirs, &mut wills);
+    guard.disarm(vrid(51), 7);
+    assert_eq!(now_silent(&wills), [0; 0]);
+    guard.beat(vrid(51), 7);
+    assert_eq!(now_silent(&wills), [0; 0]);
+}
+
+#[test]
+fn a_guard_that_does_not_listen_delays_no_beat() {
+    let (guard, _theirs) = pair();
+    arm(&guard, 51, PATIENCE);
+    for _ in 0..100_000 {
+        guard.beat(vrid(51), 7);
+    }
 }

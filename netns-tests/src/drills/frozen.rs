@@ -1,4 +1,4 @@
-//! The active supervisor is frozen for three seconds and then goes on.
+//! The active supervisor is frozen for three seconds and then goes on; its guard is not.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,36 +6,76 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use tokio::time::sleep;
 
+use super::guard::{ms, reaction};
+use crate::clock::Moment;
 use crate::failure::Result;
-use crate::lab::holders::Holding;
+use crate::lab::ROUTERS;
+use crate::lab::holders::{Holders, Holding};
+use crate::lab::wire::Wire;
 use crate::pair::{A, B, Pair};
-use crate::router::settings::{MARGIN, Settings};
-use crate::router::status::RouterState;
+use crate::router::settings::{ADVERT_INTERVAL, MARGIN, Settings};
+use crate::router::status::{RouterState, Status};
 use crate::verdict::Verdict;
 
 /// Longer than the lease and far longer than Active_Down_Interval.
 const FROZEN: Duration = Duration::from_secs(3);
 
-/// The drill: the lease ends the old holder, and it does not take the address back.
+/// After so many intervals of silence the guard acts, the supervisor being late by then and the peer not yet active.
+const PATIENCE_INTERVALS: u32 = 3;
+
+/// How much longer it may take until the address is gone and priority 0 is out.
+const REACTION: Duration = Duration::from_millis(20);
+
+/// The drill: the guard lets go for the frozen supervisor, which does not take the address back when it wakes up.
 ///
 /// # Errors
 /// When it cannot be brought to its end.
 pub async fn run(binary: PathBuf) -> Result<Verdict> {
     let pair = Pair::start(&binary, Settings::default()).await?;
+    let client = &pair.lab.client;
+    let wire = Wire::listen(pair.lab.clock, &client.node, client.link.interface()).await?;
+    let before = pair.status(A).await?;
     let from = pair.now();
     pair.boxes[A].signal(Signal::SIGSTOP)?;
     pair.wait_for_state(B, RouterState::Active).await?;
+    let guard = reaction(&pair, &wire, A, from)?;
     sleep(FROZEN.saturating_sub(pair.now() - from)).await;
     let thawed = pair.now();
     pair.boxes[A].signal(Signal::SIGCONT)?;
     pair.settled(B).await?;
     let (measurement, _) = pair.observe(from).await;
+    let bound = ADVERT_INTERVAL * PATIENCE_INTERVALS + REACTION;
+    let (released, removed) = (ms(guard.released), ms(guard.removed));
+    let claims = wire.since(thawed).iter().filter(|heard| heard.source == ROUTERS[A].1).count();
     let holders = &pair.lab.holders;
-    let taken_back = holders.first(thawed, A, Holding::Held);
-    let given_up = holders.first(thawed, B, Holding::Gone);
     Ok(Verdict::of(measurement)
         .gap_at_most(pair.settings.active_down(B) + MARGIN)
-        .both_held_at_most(Duration::from_secs(1))
-        .expect(taken_back.is_none(), "the thawed box took the address back")
-        .expect(given_up.is_none(), "the address left the box that had taken over"))
+        .both_held_at_most(REACTION)
+        .expect(guard.released <= bound, format!("priority 0 was out after {released:.1} ms"))
+        .expect(guard.removed <= bound, format!("the address was gone after {removed:.1} ms"))
+        .expect(claims == 0, format!("the thawed box sent {claims} advertisements"))
+        .expect(never(holders, thawed, A, Holding::Held), "the thawed box took the address back")
+        .expect(
+            never(holders, thawed, B, Holding::Gone),
+            "the address left the box that had taken over",
+        )
+        .expect(
+            changed_once(&before, &pair.status(A).await?),
+            "the thawed box changed its state more than once",
+        )
+        .remark(format!("priority 0 after {released:.1} ms, gone after {removed:.1} ms")))
+}
+
+fn never(holders: &Holders, since: Moment, holder: usize, holding: Holding) -> bool {
+    holders.first(since, holder, holding).is_none()
+}
+
+/// From active to backup, and that was all.
+fn changed_once(before: &Status, after: &Status) -> bool {
+    let router = |status: &Status| status.virtual_routers.first().cloned();
+    let (Some(before), Some(after)) = (router(before), router(after)) else { return false };
+    before.counters.active_transitions == after.counters.active_transitions
+        && after
+            .last_transition
+            .is_some_and(|last| (last.from, last.to) == (RouterState::Active, RouterState::Backup))
 }

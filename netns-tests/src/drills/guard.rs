@@ -53,16 +53,26 @@ fn median(durations: impl Iterator<Item = Duration>) -> Duration {
     durations.get(durations.len() / 2).copied().unwrap_or_default()
 }
 
-/// How long after the kill things happened.
-struct Reaction {
-    released: Duration,
-    removed: Duration,
+/// How long after the kill or the stop of a supervisor things happened.
+pub(super) struct Reaction {
+    /// Priority 0 was heard.
+    pub(super) released: Duration,
+    /// The address was gone.
+    pub(super) removed: Duration,
 }
 
 async fn kill(pair: &mut Pair, wire: &Wire, active: usize) -> Result<Reaction> {
     let from = pair.now();
     pair.boxes[active].kill()?;
     pair.wait_for_state(1 - active, RouterState::Active).await?;
+    reaction(pair, wire, active, from)
+}
+
+/// What the guard of this box did since `from`.
+///
+/// # Errors
+/// When it did nothing.
+pub(super) fn reaction(pair: &Pair, wire: &Wire, active: usize, from: Moment) -> Result<Reaction> {
     let (_, source) = ROUTERS[active];
     let heard = wire.since(from);
     let release = heard.iter().find(|heard| heard.source == source && heard.priority == 0);
@@ -76,6 +86,6 @@ async fn kill(pair: &mut Pair, wire: &Wire, active: usize) -> Result<Reaction> {
     })
 }
 
-fn ms(duration: Duration) -> f64 {
+pub(super) fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }

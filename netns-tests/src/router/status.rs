@@ -53,6 +53,14 @@ pub struct RouterStatus {
     pub priority: u8,
     pub peer: Option<PeerStatus>,
     pub last_transition: Option<TransitionStatus>,
+    pub counters: CounterStatus,
+}
+
+/// What a virtual router counted, as far as drills look at it.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[expect(missing_docs, reason = "the names are those of the report, which documents them")]
+pub struct CounterStatus {
+    pub active_transitions: u64,
 }
 
 /// The state of a virtual router (RFC 9568 §6.4).
@@ -128,7 +136,7 @@ mod tests {
                 "state": "active", "priority": 150, "addresses": ["192.168.8.1"],
                 "advert_interval_ms": 100, "peer": null,
                 "last_transition": { "from": "backup", "to": "active",
-                    "reason": "no advertisement for 341 ms", "ago_ms": 12 }, "counters": {} } ],
+                    "reason": "no advertisement for 341 ms", "ago_ms": 12 }, "counters": { "active_transitions": 1 } } ],
             "frontends": [],
             "backends": [ { "name": "web", "balance": "round_robin", "servers": [
                 { "name": "s1", "address": "192.168.8.10:80", "health": "up" } ] } ] }"#;

@@ -11,6 +11,7 @@ use tokio::time::{advance, timeout};
 use super::*;
 use crate::advertisement::Advertisement;
 use crate::checksum::ChecksumForm;
+use crate::event::Reason;
 use crate::types::{Interval, Priority, Vrid};
 
 const OURS: &str = "192.0.2.2";
@@ -36,6 +37,8 @@ struct World {
     /// Packets that wait in the socket without having woken anybody.
     unread: VecDeque<Event>,
     add_fails: bool,
+    /// How long the process is stopped when it adds addresses next.
+    stops_for: Duration,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -68,6 +71,8 @@ impl Platform for FakeHost {
     }
 
     async fn add_addresses(&mut self, _: &[IpAddr], _: Duration) -> Result<(), String> {
+        let stops_for = std::mem::take(&mut self.world.borrow_mut().stops_for);
+        advance(stops_for).await;
         self.tell(Told::Add);
         if self.world.borrow().add_fails { Err("not permitted".to_owned()) } else { Ok(()) }
     }
@@ -228,6 +233,49 @@ async fn an_address_that_cannot_be_added_is_a_fault() {
         assert_eq!(running.host.told(), expected);
         let transition = running.status.borrow().last_transition.clone().expect("changed");
         assert!(transition.reason.to_string().contains("not permitted"), "{}", transition.reason);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_was_stopped_half_way_announces_nothing_and_lets_go_as_late() {
+    in_virtual_time(async {
+        let mut running = started().await;
+        running.host.world.borrow_mut().stops_for = Duration::from_millis(300);
+        let was_late = running.status.wait_for(|status| status.counters.late == 1);
+        timeout(Duration::from_secs(60), was_late).await.expect("in time").expect("it runs");
+        let expected = [Told::Advertise(100), Told::Arm, Told::Add, Told::Remove, Told::Disarm];
+        assert_eq!(running.host.told(), expected);
+        let transition = running.status.borrow().last_transition.clone().expect("changed");
+        assert!(matches!(transition.reason, Reason::Late(_)), "{}", transition.reason);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_was_stopped_half_way_in_time_goes_on() {
+    in_virtual_time(async {
+        let mut running = started().await;
+        running.host.world.borrow_mut().stops_for = Duration::from_millis(299);
+        running.becomes(Role::Active).await;
+        let expected = [Told::Advertise(100), Told::Arm, Told::Add, Told::Announce];
+        assert!(running.host.told().starts_with(&expected));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_was_stopped_and_then_becomes_active_again_arms_the_guard_again() {
+    in_virtual_time(async {
+        let mut running = started().await;
+        running.becomes(Role::Active).await;
+        running.host.told();
+        advance(Duration::from_millis(300)).await;
+        running.becomes(Role::Backup).await;
+        assert_eq!(running.host.told(), [Told::Remove, Told::Disarm]);
+        running.becomes(Role::Active).await;
+        let expected = [Told::Advertise(100), Told::Arm, Told::Add, Told::Announce];
+        assert_eq!(running.host.told(), expected);
     })
     .await;
 }

@@ -34,26 +34,31 @@ use crate::counters::DecodeErrors;
 use crate::envelope::Envelope;
 use crate::event::{Event, LinkState};
 use crate::platform::Platform;
+use crate::state::LATE_INTERVALS;
 use crate::types::Vrid;
 
 /// Pause before sockets that could not be opened are tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// What must be done if this process dies while it holds addresses, prepared to the last byte.
+/// What must be done if this process dies or hangs while it holds addresses, prepared to the last byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Will {
     /// Netlink requests that remove the addresses.
     pub removals: Vec<Vec<u8>>,
     /// The advertisement with priority 0, to be sent to [`MULTICAST_GROUP`].
     pub farewell: Vec<u8>,
+    /// Without a beat for this long the process counts as hung: as long as it takes until it would call itself late.
+    pub patience: Duration,
 }
 
-/// Keeps a [`Will`] where the death of this process does not reach it.
+/// Keeps a [`Will`] where neither the death nor a hang of this process reaches it.
 pub trait Executor: fmt::Debug {
-    /// Replaces the will of this virtual router; `sender` is the socket the farewell leaves by.
+    /// Replaces the will of this virtual router; `sender` is the socket the farewell leaves by. Counts as a beat.
     fn arm(&self, vrid: Vrid, index: u32, will: &Will, sender: BorrowedFd<'_>);
     /// Forgets the will of this virtual router.
     fn disarm(&self, vrid: Vrid, index: u32);
+    /// This virtual router, which is armed, has just advertised. Must not block.
+    fn beat(&self, vrid: Vrid, index: u32);
 }
 
 /// One interface of this host, as the [`Platform`] of one virtual router.
@@ -260,7 +265,11 @@ impl<E: Executor> Platform for Linux<E> {
         sockets
             .adverts
             .send(&message)
-            .map_err(|error| format!("cannot send an advertisement on `{name}`: {error}"))
+            .map_err(|error| format!("cannot send an advertisement on `{name}`: {error}"))?;
+        if let Some(index) = self.armed {
+            self.executor.beat(self.vrid, index);
+        }
+        Ok(())
     }
 
     fn announce(&mut self, addresses: &[IpAddr]) -> Result<(), String> {
@@ -283,6 +292,7 @@ impl<E: Executor> Platform for Linux<E> {
         let will = Will {
             removals: farewell.addresses.iter().map(|ip| removal_request(index, *ip)).collect(),
             farewell: farewell.encode(self.source.into(), MULTICAST_GROUP.into(), form),
+            patience: farewell.interval.duration() * LATE_INTERVALS,
         };
         if let Err(error) = self.sockets() {
             tracing::warn!(%error, "cannot arm the guard");
