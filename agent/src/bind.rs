@@ -114,7 +114,7 @@ fn explain(bind: &Bind, error: &io::Error) -> Diagnostic {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, TcpListener, TcpStream};
+    use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 
     use super::*;
 
@@ -158,8 +158,11 @@ mod tests {
 
     #[test]
     fn an_address_that_is_not_here_can_be_bound() {
-        // TEST-NET-1 is on no host (RFC 5737).
-        let address = SocketAddr::from(([192, 0, 2, 1], free_address().port()));
-        Listeners::default().open_missing(&[bind(address)], 1).expect("opened");
+        // These are on no host (RFC 5737, RFC 3849).
+        let absent: [IpAddr; 2] = ["192.0.2.1", "2001:db8::1"].map(|ip| ip.parse().expect("an IP"));
+        for ip in absent {
+            let address = SocketAddr::from((ip, free_address().port()));
+            Listeners::default().open_missing(&[bind(address)], 1).expect("opened");
+        }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -208,12 +207,9 @@ impl Fleet {
     }
 
     async fn add(&mut self, settings: RouterSettings) -> io::Result<()> {
-        let IpAddr::V4(source) = settings.config.source() else {
-            return Err(io::Error::other("virtual routers of IPv6 are not supported"));
-        };
-        let RouterKey { interface, .. } = &settings.key;
+        let (interface, config) = (&settings.key.interface, &settings.config);
         let host =
-            Linux::open(interface, settings.config.vrid(), source, self.guard.clone()).await?;
+            Linux::open(interface, config.vrid(), config.source(), self.guard.clone()).await?;
         let (driver, status) = Driver::new(settings.config.clone(), host);
         let (commands, receiver) = mpsc::channel(QUEUE);
         if self.started {

@@ -62,7 +62,7 @@ impl Pair {
     /// # Errors
     /// When the kernel refuses something.
     pub async fn idle(binary: &Path, settings: Settings) -> Result<Self> {
-        let lab = Lab::new().await?;
+        let lab = Lab::new(settings.family).await?;
         let directory = scratch_directory()?;
         let config = directory.join("haagent.toml");
         std::fs::write(&config, settings.to_toml()).or_fail("cannot write the config")?;

@@ -5,9 +5,10 @@
 //! and can send all of them. Over IPv6 there is one reading: the pseudo-header of RFC 8200 §8.1.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::envelope::{Envelope, PROTOCOL};
+use crate::family::MULTICAST_GROUP;
 
 /// Which octets a checksum covers over IPv4. Over IPv6 all forms are the same, and decoding says [`Rfc9568`](Self::Rfc9568).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,6 +64,15 @@ impl fmt::Display for ChecksumForm {
     }
 }
 
+/// The checksum of an ICMPv6 message, which covers a pseudo-header as well (RFC 4443 §2.3).
+pub(crate) fn icmpv6(message: &[u8], source: Ipv6Addr, destination: Ipv6Addr) -> u16 {
+    let pseudo_header = sum(&source.octets()) + sum(&destination.octets());
+    !fold(pseudo_header + u64::from(ICMPV6) + message.len() as u64 + sum(message))
+}
+
+/// ICMPv6's number among the IP protocols.
+pub(crate) const ICMPV6: u8 = 58;
+
 fn sum_address(address: IpAddr) -> u64 {
     match address {
         IpAddr::V4(address) => sum(&address.octets()),
@@ -86,6 +96,3 @@ fn fold(mut sum: u64) -> u16 {
         }
     }
 }
-
-/// The group of all VRRP routers over IPv4 (RFC 9568 §5.1.1.2).
-pub const MULTICAST_GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);

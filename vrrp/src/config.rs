@@ -1,6 +1,6 @@
 //! What a virtual router is told: valid by construction.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use crate::types::{Interval, Priority, Vrid};
@@ -20,11 +20,12 @@ pub struct RouterConfig {
 impl RouterConfig {
     /// A virtual router with priority 100, an interval of one second, no preemption and automatic checksums.
     ///
-    /// `source` is the primary address of the interface: it is what our advertisements are sent from,
+    /// `source` is the primary address of the interface, over IPv6 its link-local one: it is what our advertisements are sent from,
     /// and it breaks ties. `addresses` are the virtual addresses, of the same family.
     ///
     /// # Errors
-    /// [`ConfigError`] when there is no address, more than 255, the same twice, or one of another family than `source`.
+    /// [`ConfigError`] when there is no address, more than 255, the same twice, or one of another family than `source`,
+    /// or when the first one of IPv6 is not link-local.
     pub fn new(vrid: Vrid, source: IpAddr, addresses: Vec<IpAddr>) -> Result<Self, ConfigError> {
         check_addresses(source, &addresses)?;
         Ok(Self {
@@ -138,9 +139,7 @@ impl RouterConfig {
 }
 
 fn check_addresses(source: IpAddr, addresses: &[IpAddr]) -> Result<(), ConfigError> {
-    if addresses.is_empty() {
-        return Err(ConfigError::NoAddress);
-    }
+    let first = *addresses.first().ok_or(ConfigError::NoAddress)?;
     if addresses.len() > ADDRESSES_MAX {
         return Err(ConfigError::TooManyAddresses(addresses.len()));
     }
@@ -152,13 +151,18 @@ fn check_addresses(source: IpAddr, addresses: &[IpAddr]) -> Result<(), ConfigErr
             return Err(ConfigError::DuplicateAddress(address));
         }
     }
-    Ok(())
+    match first {
+        IpAddr::V6(first) if !first.is_unicast_link_local() => {
+            Err(ConfigError::FirstAddress(first))
+        }
+        IpAddr::V6(_) | IpAddr::V4(_) => Ok(()),
+    }
 }
 
 /// The count of addresses is one octet (RFC 9568 §5.2.5).
 const ADDRESSES_MAX: usize = 255;
 
-/// Shorter than 3 x 1 s, the shortest Active_Down_Interval at intervals of a second and more; the kernel is up to 0.1 s late.
+/// Shorter than 3 x 1 s, the shortest Active_Down_Interval at intervals of a second and more; the kernel is up to 0.3 s late.
 const LEASE: Duration = Duration::from_secs(2);
 
 /// The shortest lease that the kernel can count. Below one second of interval a peer may be faster.
@@ -205,4 +209,7 @@ pub enum ConfigError {
     /// The same virtual address twice.
     #[error("address `{0}` appears twice")]
     DuplicateAddress(IpAddr),
+    /// Over IPv6 the first address is the virtual router's link-local one (RFC 9568 §5.2.9).
+    #[error("first address `{0}` is not link-local")]
+    FirstAddress(Ipv6Addr),
 }

@@ -1,6 +1,6 @@
 //! VRRP (RFC 9568): the election as a state machine without I/O, and its Linux host.
 //!
-//! A *virtual router* is one or more addresses that wander between boxes. Each box runs a [`VirtualRouter`] for it;
+//! A *virtual router* is one or more addresses of one [`Family`] that wander between boxes. Each box runs a [`VirtualRouter`] for it;
 //! one of them is *active* and holds the addresses, the others are *backups*:
 //!
 //! - The active router advertises itself every interval. A backup that hears nothing for three intervals and its
@@ -13,7 +13,7 @@
 //! ```text
 //!   socket ─ Envelope, Advertisement::decode ─┐                          ┌─ Advertise ─ encode ─ socket
 //!   netlink ─ Link, AddressLost ──────────────┼─ Event → VirtualRouter → Action ─ AddAddresses ─ netlink
-//!   clock ─ poll_timeout, Timer ──────────────┘                          └─ Announce ─ gratuitous_arp
+//!   clock ─ poll_timeout, Timer ──────────────┘                          └─ Announce ─ gratuitous_arp, unsolicited_na
 //! ```
 //!
 //! This side of the picture, [`VirtualRouter`] and the message codec, knows neither clock nor socket: it builds
@@ -54,6 +54,7 @@ mod counters;
 pub mod driver;
 mod envelope;
 mod event;
+mod family;
 #[cfg(feature = "linux")]
 pub mod linux;
 mod peer;
@@ -65,12 +66,12 @@ pub mod state;
 mod types;
 
 pub use advertisement::{Advertisement, ChecksumForm, DecodeError};
-pub use announce::{ARP_FRAME_LEN, ArpForm, gratuitous_arp};
-pub use checksum::MULTICAST_GROUP;
+pub use announce::{ARP_FRAME_LEN, ArpForm, NA_FRAME_LEN, gratuitous_arp, unsolicited_na};
 pub use config::{Checksum, ConfigError, Preempt, RouterConfig};
 pub use counters::{Counters, DecodeErrors};
 pub use envelope::Envelope;
 pub use event::{Action, Event, LinkState, Reason, Role, Transition};
+pub use family::{Family, MULTICAST_GROUP, MULTICAST_GROUP_V6};
 pub use peer::Peer;
 pub use router::VirtualRouter;
 pub use state::{ActiveState, BackupState, InitializeState, State};

@@ -102,6 +102,13 @@ fn settings_that_make_no_sense_are_refused() {
     assert_eq!(new(vec![VIP, v6]), Err(ConfigError::MixedFamilies(v6, host(10))));
     let many = (0..=255).map(host).collect();
     assert_eq!(new(many), Err(ConfigError::TooManyAddresses(256)));
+    let over_ipv6 = |addresses: &[&str]| {
+        let addresses = addresses.iter().map(|text| text.parse().expect("an address")).collect();
+        RouterConfig::new(vrid(), "fe80::2".parse().expect("an address"), addresses)
+    };
+    let global = "2001:db8::1".parse().expect("an address");
+    assert_eq!(over_ipv6(&["2001:db8::1"]), Err(ConfigError::FirstAddress(global)));
+    assert!(over_ipv6(&["fe80::1", "2001:db8::1"]).is_ok());
     let released = settings().with_priority(Priority::RELEASE);
     assert_eq!(released, Err(ConfigError::PriorityZero));
     assert_eq!(Vrid::new(0), None);

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use vrrp::{Checksum, ConfigError, Interval, Preempt, Priority, RouterConfig, Vrid};
+use vrrp::{Checksum, ConfigError, Family, Interval, Preempt, Priority, RouterConfig, Vrid};
 
 use super::cidr::Cidr;
 use super::diagnostic::Span;
@@ -67,11 +67,11 @@ impl Default for WorkerSettings {
 pub(crate) struct Router {
     /// Unique among virtual routers.
     pub(crate) name: String,
-    /// Unique on its interface.
+    /// Unique on its interface in its family.
     pub(crate) vrid: Vrid,
     /// The interface it speaks on and holds its addresses on.
     pub(crate) interface: String,
-    /// The virtual addresses with their networks; at least one.
+    /// The virtual addresses with their networks; at least one, all of one family.
     pub(crate) addresses: Vec<Cidr>,
     /// That of this node.
     pub(crate) priority: Priority,
@@ -86,7 +86,12 @@ pub(crate) struct Router {
 impl Router {
     /// What makes it the same virtual router after a change of the config.
     pub(crate) fn key(&self) -> RouterKey {
-        RouterKey { interface: self.interface.clone(), vrid: self.vrid }
+        RouterKey { interface: self.interface.clone(), family: self.family(), vrid: self.vrid }
+    }
+
+    /// The family of its addresses.
+    pub(crate) fn family(&self) -> Family {
+        self.addresses.first().map_or(Family::Ipv4, |cidr| Family::of(cidr.address))
     }
 
     /// The settings of the election, which sends from `source`.
@@ -100,18 +105,21 @@ impl Router {
     }
 }
 
-/// A virtual router among all: a VRID means something on its link only (RFC 9568 §1.6).
+/// A virtual router among all: a VRID means something on its link only (RFC 9568 §1.6), and in its family (§5.1).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct RouterKey {
     /// The interface it speaks on.
     pub(crate) interface: String,
+    /// The family of its addresses.
+    pub(crate) family: Family,
     /// Its number there.
     pub(crate) vrid: Vrid,
 }
 
 impl std::fmt::Display for RouterKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "virtual router {} on `{}`", self.vrid, self.interface)
+        let family = if self.family == Family::Ipv6 { "IPv6 " } else { "" };
+        write!(f, "{family}virtual router {} on `{}`", self.vrid, self.interface)
     }
 }
 
@@ -134,7 +142,7 @@ impl PartialEq for Bind {
 impl Eq for Bind {}
 
 impl Config {
-    /// The address that a virtual router sends from: a lasting IPv4 address of its interface.
+    /// The address that a virtual router sends from: a lasting address of its interface, link-local for IPv6.
     ///
     /// That of this node if it is there, else the first one in the network of a
     /// virtual address, else the first one. Never a virtual address that we
@@ -146,7 +154,7 @@ impl Config {
             .addresses
             .iter()
             .copied()
-            .filter(|own| own.address.is_ipv4() && !self.holds(*own))
+            .filter(|own| is_source(router.family(), own.address) && !self.holds(*own))
             .collect();
         let node = self.node.as_ref().map(|node| node.address);
         let near = |own: &Cidr| router.addresses.iter().any(|virt| own.contains(virt.address));
@@ -161,5 +169,21 @@ impl Config {
     fn holds(&self, own: Cidr) -> bool {
         let mut virtual_addresses = self.routers.iter().flat_map(|router| &router.addresses);
         own.is_single() && virtual_addresses.any(|virt| virt.address == own.address)
+    }
+}
+
+/// May a virtual router of this family send from it (RFC 9568 §5.1.1.1, §5.1.2.1)?
+pub(crate) fn is_source(family: Family, address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(_) => family == Family::Ipv4,
+        IpAddr::V6(address) => family == Family::Ipv6 && address.is_unicast_link_local(),
+    }
+}
+
+/// What an interface must have for virtual routers of this family, in words.
+pub(crate) fn wanted_source(family: Family) -> &'static str {
+    match family {
+        Family::Ipv4 => "an IPv4 address",
+        Family::Ipv6 => "a link-local IPv6 address",
     }
 }

@@ -123,14 +123,10 @@ pub(super) fn priority(value: &DeValue<'_>) -> Parsed<Priority> {
     })
 }
 
-/// A virtual address with the prefix length of its network. IPv4 only, as the election is today.
+/// A virtual address with the prefix length of its network.
 pub(super) fn virtual_address(value: &DeValue<'_>) -> Parsed<Cidr> {
     let text = text(value, "a string")?;
     let cidr: Cidr = text.parse().map_err(|error| cidr_flaw(text, error))?;
-    if cidr.address.is_ipv6() {
-        return Err(Flaw::new(text, "is an IPv6 address: not supported yet")
-            .hint("give an IPv4 address such as `192.168.8.1/24`"));
-    }
     if cidr.prefix_len == 0 {
         return Err(cidr_flaw(text, CidrError::BadPrefix(cidr.address)));
     }
@@ -157,6 +153,10 @@ pub(super) fn bind_address(value: &DeValue<'_>) -> Parsed<SocketAddr> {
     let address: SocketAddr = text.parse().map_err(|_| socket_address_flaw(text))?;
     if address.port() == 0 {
         return Err(Flaw::new(text, "has port 0").hint("ports are 1 to 65535"));
+    }
+    if is_link_local(address.ip()) {
+        return Err(Flaw::new(text, "is link-local: on another link it is another address")
+            .hint("give an address that is not in `fe80::/10`"));
     }
     match address.ip().is_unspecified() {
         true => Ok(address),
@@ -229,6 +229,10 @@ fn usable(address: IpAddr) -> Parsed<IpAddr> {
         return Err(Flaw::new(address.to_string(), "is no address of a single host"));
     }
     Ok(address)
+}
+
+fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
 }
 
 /// Are the host bits all zeros or all ones? In a /31 both are hosts (RFC 3021).

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::sys::signal::{SigSet, Signal};
@@ -18,7 +18,6 @@ use rustix::net::{
 };
 use rustix::process::{PidfdFlags, getppid, pidfd_open, set_parent_process_death_signal};
 use rustix::thread::{CapabilitySet, set_name};
-use vrrp::MULTICAST_GROUP;
 
 use super::alarm::Alarm;
 use super::{DESCRIPTORS_MAX, ORDER_MAX, Order, Slot};
@@ -44,6 +43,7 @@ const END_DEADLINE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 pub(super) struct Will {
     pub(super) removals: Vec<Vec<u8>>,
     pub(super) farewell: Vec<u8>,
+    pub(super) group: SocketAddr,
     sender: OwnedFd,
     /// Rings when the supervisor hangs; without one it can only die.
     pub(super) alarm: Option<Alarm>,
@@ -163,9 +163,9 @@ pub(super) fn silent(wills: &Wills) -> Vec<(&Slot, &Will)> {
 pub(super) fn obey(wills: &mut Wills, order: Order, descriptors: Vec<OwnedFd>) {
     let mut descriptors = descriptors.into_iter();
     match (order, descriptors.next()) {
-        (Order::Arm { slot, removals, farewell }, Some(sender)) => {
+        (Order::Arm { slot, removals, farewell, group }, Some(sender)) => {
             let alarm = descriptors.next().map(Alarm::from);
-            wills.insert(slot, Will { removals, farewell, sender, alarm });
+            wills.insert(slot, Will { removals, farewell, group, sender, alarm });
         }
         (Order::Arm { slot, .. }, None) => tracing::warn!(?slot, "will without a socket"),
         (Order::Disarm { slot }, _) => {
@@ -208,9 +208,8 @@ fn remove_addresses<'a>(wills: impl Iterator<Item = &'a Will>, kernel: &OwnedFd)
 }
 
 fn say_farewell<'a>(wills: impl Iterator<Item = (&'a Slot, &'a Will)> + Clone, cause: &str) {
-    let group = SocketAddrV4::new(MULTICAST_GROUP, 0);
     for (_, will) in wills.clone() {
-        if let Err(error) = sendto(&will.sender, &will.farewell, SendFlags::empty(), &group) {
+        if let Err(error) = sendto(&will.sender, &will.farewell, SendFlags::empty(), &will.group) {
             tracing::error!(%error, "cannot send priority 0");
         }
     }

@@ -8,13 +8,25 @@ mod alarm;
 pub(crate) mod child;
 pub(crate) mod parent;
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
+use vrrp::Family;
+use vrrp::linux::RouterId;
 
 /// Which virtual router a will belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Slot {
     index: u32,
+    ipv6: bool,
     vrid: u8,
+}
+
+impl From<RouterId> for Slot {
+    fn from(router: RouterId) -> Self {
+        let RouterId { index, family, vrid } = router;
+        Self { index, ipv6: family == Family::Ipv6, vrid: vrid.value() }
+    }
 }
 
 /// What the guard is told.
@@ -22,12 +34,12 @@ struct Slot {
 enum Order {
     /// Do this when the supervisor dies or lets the alarm ring. The socket that the farewell leaves by comes along, and
     /// then the alarm.
-    Arm { slot: Slot, removals: Vec<Vec<u8>>, farewell: Vec<u8> },
+    Arm { slot: Slot, removals: Vec<Vec<u8>>, farewell: Vec<u8>, group: SocketAddr },
     /// Forget what was said of this virtual router.
     Disarm { slot: Slot },
 }
 
-/// 255 removals of 60 bytes and a farewell, as JSON, with room to spare.
+/// 255 removals of 80 bytes and a farewell of 4 KiB, as JSON, with room to spare.
 const ORDER_MAX: usize = 128 << 10;
 
 /// What comes along with an order: a socket and an alarm.

@@ -19,8 +19,7 @@ use rustix::net::{
 use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use vrrp::Vrid;
-use vrrp::linux::{Executor, Will};
+use vrrp::linux::{Executor, RouterId, Will};
 
 use super::alarm::Alarm;
 use super::{DESCRIPTORS_MAX, Order, Slot};
@@ -116,21 +115,25 @@ impl Guard {
 }
 
 impl Executor for Guard {
-    fn arm(&self, vrid: Vrid, index: u32, will: &Will, sender: BorrowedFd<'_>) {
-        let slot = Slot { index, vrid: vrid.value() };
+    fn arm(&self, router: RouterId, will: &Will, sender: BorrowedFd<'_>) {
+        let slot = router.into();
         if let Err(error) = self.watch(slot, will.patience) {
             tracing::warn!(%error, "the guard will not notice if we hang");
         }
-        let order =
-            Order::Arm { slot, removals: will.removals.clone(), farewell: will.farewell.clone() };
+        let order = Order::Arm {
+            slot,
+            removals: will.removals.clone(),
+            farewell: will.farewell.clone(),
+            group: will.group,
+        };
         let watches = self.0.watches.borrow();
         let alarm = watches.get(&slot).map(|watch| watch.alarm.as_fd());
         let descriptors: Vec<_> = std::iter::once(sender).chain(alarm).collect();
         self.send(&order, &descriptors);
     }
 
-    fn disarm(&self, vrid: Vrid, index: u32) {
-        let slot = Slot { index, vrid: vrid.value() };
+    fn disarm(&self, router: RouterId) {
+        let slot = router.into();
         // Should the order not arrive, the guard must not take us for hung.
         if let Some(watch) = self.0.watches.borrow_mut().remove(&slot)
             && let Err(error) = watch.alarm.stop()
@@ -140,9 +143,9 @@ impl Executor for Guard {
         self.send(&Order::Disarm { slot }, &[]);
     }
 
-    fn beat(&self, vrid: Vrid, index: u32) {
+    fn beat(&self, router: RouterId) {
         let watches = self.0.watches.borrow();
-        let Some(watch) = watches.get(&Slot { index, vrid: vrid.value() }) else { return };
+        let Some(watch) = watches.get(&router.into()) else { return };
         if let Err(error) = watch.alarm.put_off(watch.patience) {
             tracing::warn!(%error, "cannot put off the alarm");
         }

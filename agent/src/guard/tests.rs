@@ -1,13 +1,13 @@
 //! The words between supervisor and guard, and its patience.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-use vrrp::Vrid;
-use vrrp::linux::{Executor, Will, removal_request};
+use vrrp::linux::{Executor, RouterId, Will, removal_request};
+use vrrp::{Family, Vrid};
 
 use super::child::{Wills, obey, receive, silent};
 use super::parent::Guard;
@@ -22,8 +22,12 @@ fn pair() -> (Guard, OwnedFd) {
     (guard, theirs)
 }
 
-fn vrid(value: u8) -> Vrid {
-    Vrid::new(value).expect("not 0")
+fn router(family: Family, vrid: u8) -> RouterId {
+    RouterId { index: 7, family, vrid: Vrid::new(vrid).expect("not 0") }
+}
+
+fn group() -> SocketAddr {
+    "[ff02::12%7]:0".parse().expect("an address")
 }
 
 /// Far longer than any test takes.
@@ -35,10 +39,10 @@ const IMPATIENCE: Duration = Duration::from_nanos(1);
 /// An alarm that does not ring for this long is one with [`PATIENCE`].
 const SILENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 
-fn arm(guard: &Guard, router: u8, patience: Duration) {
-    let will = Will { removals: Vec::new(), farewell: vec![1], patience };
+fn arm(guard: &Guard, router: RouterId, patience: Duration) {
+    let will = Will { removals: Vec::new(), farewell: vec![1], patience, group: group() };
     let socket = tempfile::tempfile().expect("a descriptor");
-    guard.arm(vrid(router), 7, &will, socket.as_fd());
+    guard.arm(router, &will, socket.as_fd());
 }
 
 /// Does what was said so far.
@@ -65,31 +69,35 @@ fn now_silent(wills: &Wills) -> Vec<u8> {
 #[test]
 fn the_largest_virtual_router_fits_one_order() {
     let (guard, theirs) = pair();
-    let addresses = (0..255).map(|host| IpAddr::from(Ipv4Addr::new(192, 0, 2, host)));
+    let addresses = (0..255).map(|host| IpAddr::from(Ipv6Addr::from(u128::MAX - host)));
     let will = Will {
         removals: addresses.map(|address| removal_request(u32::MAX, address)).collect(),
-        farewell: vec![255; 8 + 255 * 4],
+        farewell: vec![255; 8 + 255 * 16],
         patience: PATIENCE,
+        group: group(),
     };
     let socket = tempfile::tempfile().expect("a descriptor");
-    guard.arm(vrid(51), 7, &will, socket.as_fd());
+    guard.arm(router(Family::Ipv6, 51), &will, socket.as_fd());
 
     let mut wills = Wills::new();
     obey_all(&theirs, &mut wills);
-    let kept = &wills[&Slot { index: 7, vrid: 51 }];
+    let kept = &wills[&Slot { index: 7, ipv6: true, vrid: 51 }];
     assert_eq!((&kept.removals, &kept.farewell), (&will.removals, &will.farewell));
+    assert_eq!(kept.group, group(), "with its interface");
 }
 
 #[test]
 fn what_is_disarmed_is_forgotten_and_the_rest_is_kept() {
     let (guard, theirs) = pair();
-    arm(&guard, 51, PATIENCE);
-    arm(&guard, 52, PATIENCE);
-    guard.disarm(vrid(51), 7);
+    for (family, vrid) in [(Family::Ipv4, 51), (Family::Ipv4, 52), (Family::Ipv6, 51)] {
+        arm(&guard, router(family, vrid), PATIENCE);
+    }
+    guard.disarm(router(Family::Ipv4, 51));
 
     let mut wills = Wills::new();
     obey_all(&theirs, &mut wills);
-    assert_eq!(wills.into_keys().collect::<Vec<_>>(), [Slot { index: 7, vrid: 52 }]);
+    let kept = [Slot { index: 7, ipv6: false, vrid: 52 }, Slot { index: 7, ipv6: true, vrid: 51 }];
+    assert_eq!(wills.into_keys().collect::<Vec<_>>(), kept);
 }
 
 #[test]
@@ -103,9 +111,9 @@ fn the_end_of_the_supervisor_is_the_end_of_the_orders() {
 fn each_virtual_router_has_a_patience_of_its_own() {
     let (guard, theirs) = pair();
     let mut wills = Wills::new();
-    arm(&guard, 51, IMPATIENCE);
-    arm(&guard, 52, PATIENCE);
-    arm(&guard, 53, IMPATIENCE);
+    arm(&guard, router(Family::Ipv4, 51), IMPATIENCE);
+    arm(&guard, router(Family::Ipv4, 52), PATIENCE);
+    arm(&guard, router(Family::Ipv4, 53), IMPATIENCE);
     obey_all(&theirs, &mut wills);
     assert_eq!(now_silent(&wills), [51, 53]);
 }
@@ -114,11 +122,11 @@ fn each_virtual_router_has_a_patience_of_its_own() {
 fn a_silence_is_acted_on_once_and_a_beat_ends_it() {
     let (guard, theirs) = pair();
     let mut wills = Wills::new();
-    arm(&guard, 51, IMPATIENCE);
+    arm(&guard, router(Family::Ipv4, 51), IMPATIENCE);
     obey_all(&theirs, &mut wills);
     assert_eq!(now_silent(&wills), [51]);
     assert_eq!(now_silent(&wills), [0; 0]);
-    guard.beat(vrid(51), 7);
+    guard.beat(router(Family::Ipv4, 51));
     assert_eq!(now_silent(&wills), [51]);
 }
 
@@ -126,25 +134,25 @@ fn a_silence_is_acted_on_once_and_a_beat_ends_it() {
 fn a_late_guard_takes_nothing_for_silence_that_was_said_before_it_looked() {
     let (guard, theirs) = pair();
     let mut wills = Wills::new();
-    arm(&guard, 51, IMPATIENCE);
+    arm(&guard, router(Family::Ipv4, 51), IMPATIENCE);
     obey_all(&theirs, &mut wills);
     await_rings(&wills);
-    arm(&guard, 51, PATIENCE);
+    arm(&guard, router(Family::Ipv4, 51), PATIENCE);
     assert_eq!(now_silent(&wills), [0; 0]);
     obey_all(&theirs, &mut wills);
-    guard.beat(vrid(51), 7);
+    guard.beat(router(Family::Ipv4, 51));
     assert_eq!(now_silent(&wills), [0; 0]);
 }
 
 #[test]
 fn a_new_guard_waits_for_the_same_alarm() {
     let (guard, _lost) = pair();
-    arm(&guard, 51, PATIENCE);
+    arm(&guard, router(Family::Ipv4, 51), PATIENCE);
     let (ours, theirs) =
         socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::NONBLOCK, None)
             .expect("a socket pair");
     guard.replace(ours);
-    arm(&guard, 51, IMPATIENCE);
+    arm(&guard, router(Family::Ipv4, 51), IMPATIENCE);
     let mut wills = Wills::new();
     obey_all(&theirs, &mut wills);
     assert_eq!(now_silent(&wills), [51]);
@@ -154,19 +162,19 @@ fn a_new_guard_waits_for_the_same_alarm() {
 fn who_disarms_is_not_taken_for_hung_though_the_guard_has_not_heard_it_yet() {
     let (guard, theirs) = pair();
     let mut wills = Wills::new();
-    arm(&guard, 51, IMPATIENCE);
+    arm(&guard, router(Family::Ipv4, 51), IMPATIENCE);
     obey_all(&theirs, &mut wills);
-    guard.disarm(vrid(51), 7);
+    guard.disarm(router(Family::Ipv4, 51));
     assert_eq!(now_silent(&wills), [0; 0]);
-    guard.beat(vrid(51), 7);
+    guard.beat(router(Family::Ipv4, 51));
     assert_eq!(now_silent(&wills), [0; 0]);
 }
 
 #[test]
 fn a_guard_that_does_not_listen_delays_no_beat() {
     let (guard, _theirs) = pair();
-    arm(&guard, 51, PATIENCE);
+    arm(&guard, router(Family::Ipv4, 51), PATIENCE);
     for _ in 0..100_000 {
-        guard.beat(vrid(51), 7);
+        guard.beat(router(Family::Ipv4, 51));
     }
 }

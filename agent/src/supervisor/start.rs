@@ -13,7 +13,7 @@ use vrrp::linux::Netlink;
 use super::{Inbox, Options, QUEUE, Supervisor, open_signals};
 use crate::bind::Listeners;
 use crate::check;
-use crate::config::{Bind, Config, Diagnostic, Diagnostics, Source};
+use crate::config::{Bind, Config, Diagnostic, Diagnostics, Source, wanted_source};
 use crate::control::RunDirectory;
 use crate::coordinator::Coordinator;
 use crate::engine::{Engine, RouterSettings};
@@ -164,8 +164,10 @@ pub(super) fn router_settings(
         .map(|router| {
             let source = config.source_address(router, host).ok_or_else(|| {
                 format!(
-                    "virtual router `{}` has no address to send from: `{}` needs an IPv4 address of its own",
-                    router.name, router.interface
+                    "virtual router `{}` has no address to send from: `{}` needs {} of its own",
+                    router.name,
+                    router.interface,
+                    wanted_source(router.family())
                 )
             })?;
             let election = router

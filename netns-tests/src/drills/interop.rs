@@ -6,6 +6,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use crate::failure::{Failure, Result, eventually};
+use crate::lab::Family;
 use crate::lab::holders::Holding;
 use crate::pair::{A, B, Pair, SETTLE_DEADLINE};
 use crate::router::keepalived::Keepalived;
@@ -24,8 +25,8 @@ impl Mixed {
     async fn start(binary: &Path, settings: Settings) -> Result<Self> {
         let mut pair = Pair::idle(binary, settings).await?;
         let directory = pair.config().with_file_name("");
-        let priority = pair.settings.priorities[B];
-        let mut keepalived = Keepalived::new(&pair.lab.routers[B], &directory, priority).await?;
+        let mut keepalived =
+            Keepalived::new(&pair.lab.routers[B], &directory, &pair.settings).await?;
         keepalived.start().await?;
         pair.answered().await?;
         pair.fresh_clients().await?;
@@ -58,7 +59,19 @@ const YIELD: Duration = Duration::from_millis(20);
 /// # Errors
 /// When it cannot be brought to its end.
 pub async fn stronger(binary: PathBuf) -> Result<Verdict> {
-    let settings = Settings { preempt: "immediate", ..Settings::default() };
+    win_and_lose(binary, Family::Ipv4).await
+}
+
+/// The same over IPv6.
+///
+/// # Errors
+/// When it cannot be brought to its end.
+pub async fn ipv6(binary: PathBuf) -> Result<Verdict> {
+    win_and_lose(binary, Family::Ipv6).await
+}
+
+async fn win_and_lose(binary: PathBuf, family: Family) -> Result<Verdict> {
+    let settings = Settings { preempt: "immediate", family, ..Settings::default() };
     let mut mixed = Mixed::start(&binary, settings).await?;
     let from = mixed.pair.now();
     start_and_win(&mut mixed).await?;

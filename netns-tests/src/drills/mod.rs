@@ -13,6 +13,7 @@ pub mod failover;
 pub mod frozen;
 pub mod guard;
 pub mod interop;
+pub mod ipv6;
 pub mod link_down;
 pub mod partition;
 pub mod planned_stop;
@@ -67,6 +68,7 @@ pub const DRILLS: &[Drill] = &[
     Drill { name: "reload", needs: &[], run: |binary| reload::run(binary).boxed_local() },
     Drill { name: "bad_config", needs: &[], run: |b| bad_config::run(b).boxed_local() },
     Drill { name: "privileges", needs: &[], run: |b| privileges::run(b).boxed_local() },
+    Drill { name: "ipv6", needs: &[], run: |binary| ipv6::run(binary).boxed_local() },
     Drill {
         name: "interop_stronger",
         needs: &[KEEPALIVED],
@@ -76,6 +78,11 @@ pub const DRILLS: &[Drill] = &[
         name: "interop_weaker",
         needs: &[KEEPALIVED],
         run: |binary| interop::weaker(binary).boxed_local(),
+    },
+    Drill {
+        name: "interop_ipv6",
+        needs: &[KEEPALIVED],
+        run: |binary| interop::ipv6(binary).boxed_local(),
     },
 ];
 

@@ -1,6 +1,6 @@
 //! Addresses that a crash left behind, and addresses that are none of ours.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use crate::failure::{Failure, Result, eventually};
@@ -14,15 +14,17 @@ use crate::verdict::Verdict;
 const OURS: u8 = 0x70;
 
 /// The virtual address as a crash leaves it.
-const STALE: Address = Address { address: VIP, prefix: 32, protocol: Some(OURS) };
+const STALE: Address = Address { address: IpAddr::V4(VIP), prefix: 32, protocol: Some(OURS) };
 
 /// Ours, but of an older config.
-const FORGOTTEN: Address =
-    Address { address: Ipv4Addr::new(192, 168, 8, 8), prefix: 32, protocol: Some(OURS) };
+const FORGOTTEN: Address = Address { address: address(8), prefix: 32, protocol: Some(OURS) };
 
 /// Somebody else's.
-const FOREIGN: Address =
-    Address { address: Ipv4Addr::new(192, 168, 8, 9), prefix: 32, protocol: None };
+const FOREIGN: Address = Address { address: address(9), prefix: 32, protocol: None };
+
+const fn address(host: u8) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(192, 168, 8, host))
+}
 
 /// The drill: `haagent release` and the start of a box remove what is ours, and nothing else.
 ///
@@ -66,8 +68,8 @@ async fn add(machine: &Machine, addresses: &[Address]) -> Result<()> {
 }
 
 /// The single addresses on the machine: all but its own, which has a network.
-async fn left(machine: &Machine) -> Result<Vec<Ipv4Addr>> {
+async fn left(machine: &Machine) -> Result<Vec<IpAddr>> {
     let addresses = machine.node.netlink().addresses(machine.link.interface()).await?;
-    let single = addresses.iter().filter(|address| address.prefix == 32);
+    let single = addresses.iter().map(|held| held.address).filter(|address| address.prefix == 32);
     Ok(single.map(|address| address.address).collect())
 }

@@ -22,7 +22,7 @@ pub async fn run(binary: PathBuf) -> Result<Verdict> {
     pair.settled(A).await?;
     let held = pair.lab.holders.first(from, B, Holding::Held);
     let machine = pair.boxes[A].machine();
-    machine.node.netlink().remove_address(machine.link.interface(), VIP).await?;
+    machine.node.netlink().remove_address(machine.link.interface(), VIP.into()).await?;
     pair.wait_for_state(B, RouterState::Active).await?;
     let reason = pair
         .wait_for(A, "box A says why it let go", |status| {
@@ -45,7 +45,7 @@ pub async fn run(binary: PathBuf) -> Result<Verdict> {
 async fn delete(pair: &Pair) -> Result<Duration> {
     let machine = pair.boxes[A].machine();
     let from = pair.now();
-    machine.node.netlink().remove_address(machine.link.interface(), VIP).await?;
+    machine.node.netlink().remove_address(machine.link.interface(), VIP.into()).await?;
     let back = eventually("the address is back", SETTLE_DEADLINE, || async {
         let held = pair.lab.holders.first(from, A, Holding::Held);
         held.ok_or_else(|| Failure::new("it is not"))

@@ -1,7 +1,7 @@
 //! Who holds the virtual address, and for how long two boxes did at once.
 
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub enum Holding {
 #[derive(Clone, Debug)]
 pub struct Holders {
     clock: Clock,
-    address: Ipv4Addr,
+    address: IpAddr,
     changes: Arc<Mutex<Vec<Change>>>,
 }
 
@@ -45,7 +45,7 @@ const CHANGES_MAX: usize = 10_000;
 impl Holders {
     /// Watches nobody yet.
     #[must_use]
-    pub fn new(clock: Clock, address: Ipv4Addr) -> Self {
+    pub fn new(clock: Clock, address: IpAddr) -> Self {
         Self { clock, address, changes: Arc::default() }
     }
 

@@ -11,6 +11,8 @@
 //!                                  192.168.8.1
 //! ```
 //!
+//! A lab of [`Family::Ipv6`] has addresses of IPv6 too, with the same last number, in fe80::/64 and 2001:db8:8::/64.
+//!
 //! Built over netlink, without any foreign program. It knows nothing of `haagent`: the boxes that
 //! run on the routers are in [`router`](crate::router).
 
@@ -21,18 +23,50 @@ pub mod server;
 pub mod switch;
 pub mod wire;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::failure::Result;
 use holders::Holders;
+use netlink::Address;
 use node::Node;
 use server::Server;
-use switch::{Link, Switch};
+use switch::{Link, PREFIX_V6, Switch};
 
 /// The virtual address that the routers share.
 pub const VIP: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 1);
+
+/// The virtual addresses that the routers share over IPv6; clients use the second.
+pub const VIPS_V6: [Ipv6Addr; 2] = [link_local(1), global(1)];
+
+/// In which family the routers share an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// [`VIP`].
+    Ipv4,
+    /// [`VIPS_V6`].
+    Ipv6,
+}
+
+impl Family {
+    /// The virtual address that clients use.
+    #[must_use]
+    pub const fn vip(self) -> IpAddr {
+        match self {
+            Self::Ipv4 => IpAddr::V4(VIP),
+            Self::Ipv6 => IpAddr::V6(VIPS_V6[1]),
+        }
+    }
+}
+
+const fn link_local(host: u16) -> Ipv6Addr {
+    Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, host)
+}
+
+const fn global(host: u16) -> Ipv6Addr {
+    Ipv6Addr::new(0x2001, 0xdb8, 8, 0, 0, 0, 0, host)
+}
 
 /// The routers' names and own addresses.
 pub const ROUTERS: [(&str, Ipv4Addr); 2] =
@@ -66,6 +100,16 @@ impl Machine {
         let link = switch.connect(&node, address).await?;
         Ok(Self { node, link })
     }
+
+    /// Gives it addresses of IPv6 as well.
+    async fn enable_ipv6(&self, host: u16) -> Result<()> {
+        self.node.enable_ipv6().await?;
+        for address in [link_local(host), global(host)] {
+            let address = Address { address: address.into(), prefix: PREFIX_V6, protocol: None };
+            self.node.netlink().add_address(self.link.interface(), address).await?;
+        }
+        Ok(())
+    }
 }
 
 /// A server and the machine it runs on.
@@ -82,6 +126,8 @@ pub struct ServerMachine {
 pub struct Lab {
     /// The clock of all observers.
     pub clock: Clock,
+    /// That of the virtual address.
+    pub family: Family,
     /// Who held the virtual address when; routers are numbered as in [`ROUTERS`].
     pub holders: Holders,
     /// The machines of the routers, as in [`ROUTERS`].
@@ -98,10 +144,10 @@ impl Lab {
     ///
     /// # Errors
     /// When the kernel refuses something.
-    pub async fn new() -> Result<Self> {
+    pub async fn new(family: Family) -> Result<Self> {
         let clock = Clock::start();
         let switch = Switch::new().await?;
-        let holders = Holders::new(clock, VIP);
+        let holders = Holders::new(clock, family.vip());
         let [a, b] = ROUTERS;
         let routers =
             [Machine::new(&switch, a.0, a.1).await?, Machine::new(&switch, b.0, b.1).await?];
@@ -109,6 +155,11 @@ impl Lab {
             holders.watch(number, &router.node).await?;
         }
         let client = Machine::new(&switch, "client", CLIENT).await?;
+        if family == Family::Ipv6 {
+            for (machine, host) in routers.iter().chain([&client]).zip([2, 3, 100]) {
+                machine.enable_ipv6(host).await?;
+            }
+        }
         let mut servers = Vec::with_capacity(SERVERS.len());
         for (name, address) in SERVERS {
             let machine = Machine::new(&switch, name, address).await?;
@@ -116,12 +167,12 @@ impl Lab {
             let server = Server::start(name, machine.node.clone(), address).await?;
             servers.push(ServerMachine { machine, server });
         }
-        Ok(Self { clock, holders, routers, client, servers, _switch: switch })
+        Ok(Self { clock, family, holders, routers, client, servers, _switch: switch })
     }
 
     /// Where clients find the service.
     #[must_use]
     pub fn target(&self) -> SocketAddr {
-        SocketAddr::from((VIP, PORT))
+        SocketAddr::from((self.family.vip(), PORT))
     }
 }

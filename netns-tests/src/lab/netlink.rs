@@ -1,12 +1,14 @@
 //! Links and addresses of one namespace, by netlink. All use of rtnetlink is in this file.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use futures_util::{StreamExt, TryStreamExt};
 use rtnetlink::packet_core::NetlinkPayload;
 use rtnetlink::packet_route::RouteNetlinkMessage;
-use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage, AddressProtocol};
+use rtnetlink::packet_route::address::{
+    AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressProtocol,
+};
 use rtnetlink::packet_route::link::{BridgeStpState, InfoData, InfoVeth, LinkMessage};
 use rtnetlink::{Handle, LinkBridge, LinkUnspec, LinkVeth, MulticastGroup};
 use tokio::task::spawn_local;
@@ -29,15 +31,26 @@ impl Interface {
     }
 }
 
-/// An IPv4 address as it stands on an interface.
+/// An address as it stands on an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Address {
     /// The address itself.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     /// The length of its network prefix.
     pub prefix: u8,
     /// Who put it there (IFA_PROTO), if said.
     pub protocol: Option<u8>,
+}
+
+/// An address that is there, with what the kernel says of its use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The address and who put it there.
+    pub address: Address,
+    /// Its preferred lifetime is over: nothing new is sent from it.
+    pub deprecated: bool,
+    /// It was used at once, without asking whether somebody has it.
+    pub nodad: bool,
 }
 
 impl Netlink {
@@ -138,8 +151,13 @@ impl Netlink {
     /// # Errors
     /// When the kernel refuses, for instance because it is there.
     pub async fn add_address(&self, link: Interface, address: Address) -> Result<()> {
-        let ip = IpAddr::V4(address.address);
-        let mut request = self.0.address().add(link.0, ip, address.prefix);
+        let mut request = self.0.address().add(link.0, address.address, address.prefix);
+        if address.address.is_ipv6() {
+            // Usable at once: nobody else in the lab has it.
+            let message = request.message_mut();
+            message.header.flags |= AddressHeaderFlags::Nodad;
+            message.attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
+        }
         if let Some(protocol) = address.protocol {
             let tag = AddressAttribute::Protocol(AddressProtocol::from(protocol));
             request.message_mut().attributes.push(tag);
@@ -151,20 +169,20 @@ impl Netlink {
     ///
     /// # Errors
     /// When it is not there.
-    pub async fn remove_address(&self, link: Interface, address: Ipv4Addr) -> Result<()> {
+    pub async fn remove_address(&self, link: Interface, address: IpAddr) -> Result<()> {
         let held = self.0.address().get().set_link_index_filter(link.0);
-        let mut held = held.set_address_filter(IpAddr::V4(address)).execute();
+        let mut held = held.set_address_filter(address).execute();
         let message = held.try_next().await.or_fail("cannot list addresses")?;
         let message =
             message.ok_or_else(|| Failure::new(format!("address `{address}` is not here")))?;
         self.0.address().del(message).execute().await.or_fail(format!("cannot remove `{address}`"))
     }
 
-    /// The IPv4 addresses of an interface.
+    /// The addresses of an interface.
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub async fn addresses(&self, link: Interface) -> Result<Vec<Address>> {
+    pub async fn addresses(&self, link: Interface) -> Result<Vec<Held>> {
         let held = self.0.address().get().set_link_index_filter(link.0).execute();
         let held: Vec<_> = held.try_collect().await.or_fail("cannot list addresses")?;
         Ok(held.iter().filter_map(read_address).collect())
@@ -186,10 +204,10 @@ pub enum AddressEvent {
 /// # Errors
 /// When the socket cannot be made.
 pub fn watch_address(
-    address: Ipv4Addr,
+    address: IpAddr,
     mut on_event: impl FnMut(AddressEvent) + 'static,
 ) -> Result<()> {
-    let groups = [MulticastGroup::Ipv4Ifaddr];
+    let groups = [MulticastGroup::Ipv4Ifaddr, MulticastGroup::Ipv6Ifaddr];
     let (connection, handle, mut messages) =
         rtnetlink::new_multicast_connection(&groups).or_fail("cannot watch addresses")?;
     spawn_local(connection);
@@ -208,25 +226,35 @@ pub fn watch_address(
 }
 
 /// The event in a message, if it is about `address`.
-fn read_event(message: &RouteNetlinkMessage, address: Ipv4Addr) -> Option<AddressEvent> {
+fn read_event(message: &RouteNetlinkMessage, address: IpAddr) -> Option<AddressEvent> {
     let (message, event): (_, fn(Interface) -> AddressEvent) = match message {
         RouteNetlinkMessage::NewAddress(message) => (message, AddressEvent::Present),
         RouteNetlinkMessage::DelAddress(message) => (message, AddressEvent::Gone),
         _ => return None,
     };
-    let concerned = read_address(message).is_some_and(|held| held.address == address);
+    let concerned = read_address(message).is_some_and(|held| held.address.address == address);
     concerned.then(|| event(Interface(message.header.index)))
 }
 
-/// The IPv4 address in a message.
-fn read_address(message: &AddressMessage) -> Option<Address> {
+/// The address in a message. Over IPv6 it stands where IPv4 has the network's.
+fn read_address(message: &AddressMessage) -> Option<Held> {
     let address = message.attributes.iter().find_map(|attribute| match attribute {
-        AddressAttribute::Local(IpAddr::V4(address)) => Some(*address),
+        AddressAttribute::Local(address) => Some(*address),
+        AddressAttribute::Address(address) if address.is_ipv6() => Some(*address),
         _ => None,
     })?;
+    let deprecated = message.attributes.iter().any(|attribute| match attribute {
+        AddressAttribute::CacheInfo(lifetime) => lifetime.ifa_preferred == 0,
+        _ => false,
+    });
+    let nodad = message.header.flags.contains(AddressHeaderFlags::Nodad);
     let protocol = message.attributes.iter().find_map(|attribute| match attribute {
         AddressAttribute::Protocol(protocol) => Some(u8::from(*protocol)),
         _ => None,
     });
-    Some(Address { address, prefix: message.header.prefix_len, protocol })
+    Some(Held {
+        address: Address { address, prefix: message.header.prefix_len, protocol },
+        deprecated,
+        nodad,
+    })
 }

@@ -50,6 +50,14 @@ const SETTINGS: [(&str, &str); 4] = [
     ("ipv4/conf/default/rp_filter", "0"),
 ];
 
+/// Written where a drill wants IPv6: without the addresses that the kernel makes up.
+const SETTINGS_IPV6: [(&str, &str); 4] = [
+    ("ipv6/conf/default/addr_gen_mode", "1"),
+    ("ipv6/conf/all/addr_gen_mode", "1"),
+    ("ipv6/conf/all/accept_dad", "0"),
+    ("ipv6/conf/all/disable_ipv6", "0"),
+];
+
 impl Node {
     /// Makes the namespace.
     ///
@@ -132,6 +140,16 @@ impl Node {
 }
 
 impl Node {
+    /// Switches IPv6 on, with no other addresses than those that are added.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub async fn enable_ipv6(&self) -> Result<()> {
+        let work =
+            || async { SETTINGS_IPV6.iter().try_for_each(|(setting, value)| set(setting, value)) };
+        self.run(work).await?.or_fail("cannot switch IPv6 on")
+    }
+
     /// Ends every process in the namespace, also those that a box left behind.
     fn kill_processes(&self) {
         let Ok(ours) = self.namespace.metadata().map(|namespace| namespace.ino()) else { return };

@@ -1,6 +1,6 @@
 //! The switch of the lab, and the cables plugged into it.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::netlink::{Address, Interface, Netlink};
 use super::node::Node;
@@ -11,6 +11,9 @@ pub const INTERFACE: &str = "eth0";
 
 /// The prefix length of the lab's network.
 pub const PREFIX: u8 = 24;
+
+/// The prefix length of its networks of IPv6.
+pub const PREFIX_V6: u8 = 64;
 
 /// A node with a bridge in it.
 #[derive(Debug)]
@@ -42,6 +45,7 @@ impl Switch {
         here.plug(port, self.bridge).await?;
         let there = node.netlink();
         let interface = there.interface(INTERFACE).await?;
+        let address = IpAddr::V4(address);
         there.add_address(interface, Address { address, prefix: PREFIX, protocol: None }).await?;
         there.up(interface).await?;
         Ok(Link { switch: here.clone(), bridge: self.bridge, port, interface })

@@ -1,7 +1,7 @@
 //! A box that runs keepalived, as the peer that is not ours.
 
 use std::fs::OpenOptions;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -9,10 +9,11 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::settings::{ADVERT_INTERVAL, VRID};
+use super::settings::{ADVERT_INTERVAL, Settings, VRID};
 use crate::failure::{Failure, OrFail, Result, eventually};
 use crate::lab::server::Server;
-use crate::lab::{Machine, PORT, VIP};
+use crate::lab::{Family, Machine, PORT, VIP, VIPS_V6};
+use crate::pair::B;
 use crate::program::KEEPALIVED;
 
 /// One keepalived on a machine of the lab, with a web server behind it: keepalived moves the
@@ -30,10 +31,14 @@ impl Keepalived {
     ///
     /// # Errors
     /// When its config cannot be written or its server cannot be started.
-    pub async fn new(machine: &Machine, directory: &Path, priority: u8) -> Result<Self> {
+    pub async fn new(machine: &Machine, directory: &Path, settings: &Settings) -> Result<Self> {
         let config = directory.join("keepalived.conf");
-        std::fs::write(config, config_text(priority)).or_fail("cannot write the config")?;
-        let anywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT));
+        std::fs::write(config, config_text(settings.priorities[B], settings.family))
+            .or_fail("cannot write the config")?;
+        let anywhere = match settings.family {
+            Family::Ipv4 => SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT)),
+            Family::Ipv6 => SocketAddr::from((Ipv6Addr::UNSPECIFIED, PORT)),
+        };
         let server = Server::start("keepalived", machine.node.clone(), anywhere).await?;
         let (machine, directory) = (machine.clone(), directory.to_owned());
         Ok(Self { machine, directory, process: None, _server: server })
@@ -93,11 +98,15 @@ impl Drop for Keepalived {
 
 /// Version 3, the same interval and virtual router as ours; the rest is keepalived's default,
 /// the form of its checksum and its preemption included.
-fn config_text(priority: u8) -> String {
+fn config_text(priority: u8, family: Family) -> String {
+    let addresses = match family {
+        Family::Ipv4 => format!("{VIP}/32 dev eth0"),
+        Family::Ipv6 => VIPS_V6.map(|vip| format!("{vip}/64 dev eth0")).join("\n    "),
+    };
     format!(
         "global_defs {{\n  router_id lab\n  vrrp_version 3\n}}\n\
          vrrp_instance web {{\n  state BACKUP\n  interface eth0\n  virtual_router_id {VRID}\n  \
-         priority {priority}\n  advert_int {}\n  virtual_ipaddress {{\n    {VIP}/32 dev eth0\n  }}\n}}\n",
+         priority {priority}\n  advert_int {}\n  virtual_ipaddress {{\n    {addresses}\n  }}\n}}\n",
         ADVERT_INTERVAL.as_secs_f64()
     )
 }

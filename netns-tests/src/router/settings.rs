@@ -1,10 +1,11 @@
 //! The one config file that both boxes share, and the times that follow from it.
 
 use std::fmt::Write;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use crate::lab::{ROUTERS, SERVERS, VIP};
+use crate::lab::switch::{PREFIX, PREFIX_V6};
+use crate::lab::{Family, PORT, ROUTERS, SERVERS, VIP, VIPS_V6};
 
 /// What a drill may want to be different. `Default` is what the bounds are promised for: adverts
 /// every 100 ms, priorities 150 and 100, no preemption.
@@ -18,6 +19,8 @@ pub struct Settings {
     pub drain_timeout: &'static str,
     /// The balancing of the backend.
     pub balance: &'static str,
+    /// The family of the virtual address.
+    pub family: Family,
 }
 
 impl Default for Settings {
@@ -27,6 +30,7 @@ impl Default for Settings {
             preempt: "never",
             drain_timeout: "500ms",
             balance: "round_robin",
+            family: Family::Ipv4,
         }
     }
 }
@@ -50,9 +54,9 @@ impl Settings {
             text += &node(name, *address, priority);
         }
         text += &format!("[worker]\ndrain_timeout = \"{}\"\n", self.drain_timeout);
-        text += &virtual_router(self.preempt);
-        text +=
-            &format!("[[frontend]]\nname = \"web\"\nbind = [\"{VIP}:80\"]\nbackend = \"web\"\n");
+        text += &virtual_router(self.preempt, self.family);
+        let bind = SocketAddr::from((self.family.vip(), PORT));
+        text += &format!("[[frontend]]\nname = \"web\"\nbind = [\"{bind}\"]\nbackend = \"web\"\n");
         text += &self.backend();
         text
     }
@@ -88,10 +92,14 @@ fn node(name: &str, address: Ipv4Addr, priority: u8) -> String {
     format!("[[node]]\nname = \"{name}\"\naddress = \"{address}\"\npriority = {priority}\n")
 }
 
-fn virtual_router(preempt: &str) -> String {
+fn virtual_router(preempt: &str, family: Family) -> String {
+    let addresses = match family {
+        Family::Ipv4 => format!("\"{VIP}/{PREFIX}\""),
+        Family::Ipv6 => VIPS_V6.map(|vip| format!("\"{vip}/{PREFIX_V6}\"")).join(", "),
+    };
     format!(
         "[[virtual_router]]\nname = \"web\"\nvrid = {VRID}\ninterface = \"eth0\"\n\
-         addresses = [\"{VIP}/24\"]\nadvert_interval = \"{}ms\"\npreempt = \"{preempt}\"\n",
+         addresses = [{addresses}]\nadvert_interval = \"{}ms\"\npreempt = \"{preempt}\"\n",
         ADVERT_INTERVAL.as_millis()
     )
 }

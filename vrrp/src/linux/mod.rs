@@ -14,7 +14,7 @@ mod watch;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
@@ -24,15 +24,16 @@ pub use address::{ADDRESS_PROTOCOL, removal_request};
 pub use netlink::Netlink;
 
 use frames::FrameSocket;
-use socket::AdvertSocket;
+use socket::{AdvertSocket, Packet};
 use watch::{Interface, Watch};
 
 use crate::advertisement::{Advertisement, DecodeError};
-use crate::announce::{ArpForm, gratuitous_arp};
-use crate::checksum::{ChecksumForm, MULTICAST_GROUP};
+use crate::announce::{ArpForm, gratuitous_arp, unsolicited_na};
+use crate::checksum::ChecksumForm;
 use crate::counters::DecodeErrors;
 use crate::envelope::Envelope;
 use crate::event::{Event, LinkState};
+use crate::family::Family;
 use crate::platform::Platform;
 use crate::state::LATE_INTERVALS;
 use crate::types::Vrid;
@@ -45,20 +46,33 @@ const RETRY: Duration = Duration::from_secs(1);
 pub struct Will {
     /// Netlink requests that remove the addresses.
     pub removals: Vec<Vec<u8>>,
-    /// The advertisement with priority 0, to be sent to [`MULTICAST_GROUP`].
+    /// The advertisement with priority 0.
     pub farewell: Vec<u8>,
     /// Without a beat for this long the process counts as hung: as long as it takes until it would call itself late.
     pub patience: Duration,
+    /// Where the farewell is to be sent to.
+    pub group: SocketAddr,
+}
+
+/// A virtual router among those of this host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RouterId {
+    /// The kernel's number of its interface.
+    pub index: u32,
+    /// The family of its addresses.
+    pub family: Family,
+    /// Its number there.
+    pub vrid: Vrid,
 }
 
 /// Keeps a [`Will`] where neither the death nor a hang of this process reaches it.
 pub trait Executor: fmt::Debug {
     /// Replaces the will of this virtual router; `sender` is the socket the farewell leaves by. Counts as a beat.
-    fn arm(&self, vrid: Vrid, index: u32, will: &Will, sender: BorrowedFd<'_>);
+    fn arm(&self, router: RouterId, will: &Will, sender: BorrowedFd<'_>);
     /// Forgets the will of this virtual router.
-    fn disarm(&self, vrid: Vrid, index: u32);
+    fn disarm(&self, router: RouterId);
     /// This virtual router, which is armed, has just advertised. Must not block.
-    fn beat(&self, vrid: Vrid, index: u32);
+    fn beat(&self, router: RouterId);
 }
 
 /// One interface of this host, as the [`Platform`] of one virtual router.
@@ -66,7 +80,7 @@ pub trait Executor: fmt::Debug {
 pub struct Linux<E> {
     interface: String,
     vrid: Vrid,
-    source: Ipv4Addr,
+    source: IpAddr,
     watch: Watch,
     /// What of the interface has been told already.
     told: Interface,
@@ -75,7 +89,7 @@ pub struct Linux<E> {
     /// Addresses that we added: kernels before 5.18 do not keep the tag.
     added: BTreeSet<IpAddr>,
     executor: E,
-    armed: Option<u32>,
+    armed: Option<RouterId>,
     decode_errors: DecodeErrors,
 }
 
@@ -88,12 +102,14 @@ struct Sockets {
 impl<E: Executor> Linux<E> {
     /// Starts to follow the interface, which need not exist yet. Runs on the current tokio runtime.
     ///
+    /// `source` is an address of the interface, over IPv6 a link-local one; its family is that of the virtual router.
+    ///
     /// # Errors
     /// When the kernel refuses netlink sockets.
     pub async fn open(
         interface: &str,
         vrid: Vrid,
-        source: Ipv4Addr,
+        source: IpAddr,
         executor: E,
     ) -> io::Result<Self> {
         let watch = Watch::open(interface).await?;
@@ -165,6 +181,10 @@ impl<E: Executor> Linux<E> {
         Ok(self.sockets.as_mut().expect("opened above"))
     }
 
+    fn encode(&self, advert: &Advertisement, form: ChecksumForm) -> Vec<u8> {
+        advert.encode(self.source, Family::of(self.source).multicast_group(), form)
+    }
+
     fn reject(&mut self, error: &DecodeError) {
         self.decode_errors.count(error);
         tracing::debug!(interface = self.interface, %error, "packet discarded");
@@ -178,10 +198,25 @@ impl<E: Executor> Linux<E> {
     }
 }
 
-fn decode(packet: &[u8]) -> Result<Event, DecodeError> {
-    let (envelope, payload) = Envelope::from_ipv4(packet)?;
+fn decode(packet: &Packet<'_>) -> Result<Event, DecodeError> {
+    let (envelope, payload) = match *packet {
+        Packet::Whole(packet) => Envelope::from_ipv4(packet)?,
+        Packet::Opened(envelope, payload) => (envelope, payload),
+    };
     let (advert, form) = Advertisement::decode(payload, &envelope)?;
     Ok(Event::Advertisement { source: envelope.source, advert, form })
+}
+
+impl FrameSocket {
+    /// Tells the link that `address` is at `mac`.
+    fn announce(&self, mac: [u8; 6], address: IpAddr) -> io::Result<()> {
+        match address {
+            IpAddr::V4(address) => [ArpForm::Request, ArpForm::Reply]
+                .into_iter()
+                .try_for_each(|form| self.send(&gratuitous_arp(mac, address, form))),
+            IpAddr::V6(address) => self.send(&unsolicited_na(mac, address)),
+        }
+    }
 }
 
 impl Interface {
@@ -203,7 +238,7 @@ impl<E: Executor> Platform for Linux<E> {
             tokio::select! {
                 biased;
                 received = sockets.adverts.receive() => match received {
-                    Ok(packet) => match decode(packet) {
+                    Ok(packet) => match decode(&packet) {
                         Ok(event) => return event,
                         Err(error) => self.reject(&error),
                     },
@@ -218,7 +253,7 @@ impl<E: Executor> Platform for Linux<E> {
     fn pending_event(&mut self) -> Option<Event> {
         loop {
             let packet = self.sockets.as_mut()?.adverts.try_receive()?;
-            match decode(packet) {
+            match decode(&packet) {
                 Ok(event) => return Some(event),
                 Err(error) => self.reject(&error),
             }
@@ -259,15 +294,15 @@ impl<E: Executor> Platform for Linux<E> {
     }
 
     fn advertise(&mut self, advert: &Advertisement, form: ChecksumForm) -> Result<(), String> {
-        let message = advert.encode(self.source.into(), MULTICAST_GROUP.into(), form);
+        let message = self.encode(advert, form);
         let name = self.interface.clone();
         let sockets = self.sockets()?;
         sockets
             .adverts
             .send(&message)
             .map_err(|error| format!("cannot send an advertisement on `{name}`: {error}"))?;
-        if let Some(index) = self.armed {
-            self.executor.beat(self.vrid, index);
+        if let Some(router) = self.armed {
+            self.executor.beat(router);
         }
         Ok(())
     }
@@ -276,36 +311,35 @@ impl<E: Executor> Platform for Linux<E> {
         let (name, mac) = (self.interface.clone(), self.watch.interface().mac);
         let sockets = self.sockets()?;
         for address in addresses {
-            let IpAddr::V4(address) = address else { continue };
-            for form in [ArpForm::Request, ArpForm::Reply] {
-                sockets
-                    .frames
-                    .send(&gratuitous_arp(mac, *address, form))
-                    .map_err(|error| format!("cannot announce `{address}` on `{name}`: {error}"))?;
-            }
+            sockets
+                .frames
+                .announce(mac, *address)
+                .map_err(|error| format!("cannot announce `{address}` on `{name}`: {error}"))?;
         }
         Ok(())
     }
 
     fn arm(&mut self, farewell: &Advertisement, form: ChecksumForm) {
         let Ok(index) = self.index() else { return };
-        let will = Will {
-            removals: farewell.addresses.iter().map(|ip| removal_request(index, *ip)).collect(),
-            farewell: farewell.encode(self.source.into(), MULTICAST_GROUP.into(), form),
-            patience: farewell.interval.duration() * LATE_INTERVALS,
-        };
         if let Err(error) = self.sockets() {
             tracing::warn!(%error, "cannot arm the guard");
             return;
         }
-        let sockets = self.sockets.as_ref().expect("opened above");
-        self.executor.arm(self.vrid, index, &will, sockets.adverts.sender());
-        self.armed = Some(index);
+        let adverts = &self.sockets.as_ref().expect("opened above").adverts;
+        let will = Will {
+            removals: farewell.addresses.iter().map(|ip| removal_request(index, *ip)).collect(),
+            farewell: self.encode(farewell, form),
+            patience: farewell.interval.duration() * LATE_INTERVALS,
+            group: adverts.group(),
+        };
+        let router = RouterId { index, family: Family::of(self.source), vrid: self.vrid };
+        self.executor.arm(router, &will, adverts.sender());
+        self.armed = Some(router);
     }
 
     fn disarm(&mut self) {
-        if let Some(index) = self.armed.take() {
-            self.executor.disarm(self.vrid, index);
+        if let Some(router) = self.armed.take() {
+            self.executor.disarm(router);
         }
     }
 

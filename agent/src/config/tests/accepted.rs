@@ -144,6 +144,28 @@ fn same_vrid_on_another_interface_is_another_router() {
 }
 
 #[test]
+fn same_vrid_in_the_other_family_is_another_router() {
+    let other = set(&set(ROUTER, "name = \"web6\""), "addresses = [\"fe80::1/64\"]");
+    let config = file(&[NODE, ROUTER, &other].concat()).loads();
+    assert_ne!(config.routers[0].key(), config.routers[1].key());
+    assert_eq!(config.routers[1].key().to_string(), "IPv6 virtual router 51 on `eth0`");
+}
+
+#[test]
+fn ipv6_router_sends_from_the_link_local_address_that_is_not_virtual() {
+    let file = router("addresses = [\"fe80::1/64\", \"2001:db8::1/64\"]")
+        .with_address("eth0", "2001:db8::2/64");
+    assert_eq!(source_of(&file), Some(ip("fe80::2")));
+
+    let mut active = file;
+    let HostFacts::Known { interfaces } = &mut active.host else { panic!("no known host") };
+    for held in ["fe80::1/128", "2001:db8::1/128"] {
+        interfaces[1].addresses.insert(0, held.parse().expect("an address"));
+    }
+    assert_eq!(source_of(&active), Some(ip("fe80::2")));
+}
+
+#[test]
 fn frontend_may_listen_where_its_address_can_come_to() {
     let addresses = [
         ("192.168.8.1", "the virtual address"),

@@ -3,6 +3,21 @@
 use super::{file, frontend, frontends};
 
 #[test]
+fn bind_of_a_link_local_address() {
+    frontend(r#"bind = ["[fe80::1]:80"]"#).is_refused_with(
+        r#"
+error: `[fe80::1]:80` is link-local: on another link it is another address
+ --> haagent.toml:3:9
+  |
+3 | bind = ["[fe80::1]:80"]
+  |         ^^^^^^^^^^^^^^
+  |
+hint: give an address that is not in `fe80::/10`
+"#,
+    );
+}
+
+#[test]
 fn name_twice() {
     frontends(
         r#"

@@ -122,13 +122,66 @@ hint: known interfaces are `lo`, `eth0`, `eth1`, `eth2`
 fn interface_without_address() {
     router(r#"interface = "eth2""#).is_refused_with(
         r#"
-error: interface `eth2` has no IPv4 address of its own
+error: interface `eth2` needs an IPv4 address of its own
  --> haagent.toml:4:13
   |
 4 | interface = "eth2"
   |             ^^^^^^
   |
 hint: give the interface an address in the network of the virtual addresses
+"#,
+    );
+}
+
+#[test]
+fn vrid_twice_over_ipv6() {
+    routers(
+        r#"
+[[virtual_router]]
+name = "web"
+vrid = 51
+interface = "eth0"
+addresses = ["fe80::1/64"]
+[[virtual_router]]
+name = "mail"
+vrid = 51
+interface = "eth0"
+addresses = ["fe80::4/64"]
+"#,
+    )
+    .is_refused_with(
+        r#"
+error: virtual router 51 appears twice on `eth0`
+ --> haagent.toml:8:8
+  |
+8 | vrid = 51
+  |        ^^ first at 3:8
+  |
+hint: one virtual router carries many addresses: `addresses = [..]`
+"#,
+    );
+}
+
+#[test]
+fn interface_without_link_local_address() {
+    routers(
+        r#"
+[[virtual_router]]
+name = "web"
+vrid = 51
+interface = "eth1"
+addresses = ["fe80::1/64"]
+"#,
+    )
+    .is_refused_with(
+        r#"
+error: interface `eth1` needs a link-local IPv6 address of its own
+ --> haagent.toml:4:13
+  |
+4 | interface = "eth1"
+  |             ^^^^^^
+  |
+hint: every interface that is up has one, unless IPv6 is switched off on it
 "#,
     );
 }

@@ -116,16 +116,80 @@ hint: these stand for the network and for all of its hosts
 }
 
 #[test]
-fn ipv6_is_not_supported_yet() {
-    router(r#"addresses = ["fd00::1/64"]"#).is_refused_with(
+fn addresses_of_two_families() {
+    router(r#"addresses = ["192.168.8.1/24", "fe80::1/64"]"#).is_refused_with(
         r#"
-error: `fd00::1/64` is an IPv6 address: not supported yet
+error: virtual address `fe80::1` is no IPv4 address as the first
+ --> haagent.toml:5:32
+  |
+5 | addresses = ["192.168.8.1/24", "fe80::1/64"]
+  |                                ^^^^^^^^^^^^
+  |
+hint: put it into another `[[virtual_router]]`, which may have the same VRID
+"#,
+    );
+}
+
+#[test]
+fn ipv6_without_a_link_local_address() {
+    router(r#"addresses = ["2001:db8::1/64"]"#)
+        .with_address("eth0", "2001:db8::2/64")
+        .is_refused_with(
+            r#"
+error: first address `2001:db8::1` is not link-local
  --> haagent.toml:5:14
   |
-5 | addresses = ["fd00::1/64"]
+5 | addresses = ["2001:db8::1/64"]
+  |              ^^^^^^^^^^^^^^^^
+  |
+hint: an IPv6 virtual router has a link-local address too: put one such as `fe80::1/64` first
+"#,
+        );
+}
+
+#[test]
+fn ipv6_with_its_link_local_address_in_another_place() {
+    router(r#"addresses = ["2001:db8::1/64", "fe80::1/64"]"#)
+        .with_address("eth0", "2001:db8::2/64")
+        .is_refused_with(
+            r#"
+error: first address `2001:db8::1` is not link-local
+ --> haagent.toml:5:14
+  |
+5 | addresses = ["2001:db8::1/64", "fe80::1/64"]
+  |              ^^^^^^^^^^^^^^^^
+  |
+hint: put `fe80::1/64` first
+"#,
+        );
+}
+
+#[test]
+fn ipv6_outside_every_network_of_the_interface() {
+    router(r#"addresses = ["fe80::1/64", "2001:db8::1/64"]"#).is_refused_with(
+        r#"
+error: virtual address `2001:db8::1` is in no network of `eth0`
+ --> haagent.toml:5:28
+  |
+5 | addresses = ["fe80::1/64", "2001:db8::1/64"]
+  |                            ^^^^^^^^^^^^^^^^
+  |
+hint: `eth0` is in `fe80::/64`
+"#,
+    );
+}
+
+#[test]
+fn ipv6_prefix_length_that_is_not_the_network_s() {
+    router(r#"addresses = ["fe80::1/10"]"#).is_refused_with(
+        r#"
+error: virtual address `fe80::1` is in a /64 network
+ --> haagent.toml:5:14
+  |
+5 | addresses = ["fe80::1/10"]
   |              ^^^^^^^^^^^^
   |
-hint: give an IPv4 address such as `192.168.8.1/24`
+hint: `eth0` is in `fe80::/64`: write `fe80::1/64`
 "#,
     );
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use toml::Spanned;
-use vrrp::Priority;
+use vrrp::{Family, Priority};
 
 use crate::config::cidr::Cidr;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::file::{File, NodeTable, RouterTable};
-use crate::config::model::{Node, Router};
+use crate::config::model::{Node, Router, is_source, wanted_source};
 use crate::config::suggest::{hint_for, quoted};
 use crate::host::{HostFacts, Interface};
 
@@ -28,6 +28,8 @@ pub(super) fn check(
     addresses_differ(file, problems);
     for router in &file.routers {
         addresses_fit(router, problems);
+        addresses_are_of_one_family(router, problems);
+        first_is_link_local(router, problems);
         check_place(file, router, this, host, problems);
     }
 }
@@ -61,9 +63,9 @@ fn nodes_take_part(file: &File, problems: &mut Vec<Diagnostic>) {
 fn vrids_differ(file: &File, problems: &mut Vec<Diagnostic>) {
     let vrids = file.routers.iter().filter_map(|router| {
         let (vrid, interface) = (router.vrid.as_ref()?, router.interface.as_ref()?);
-        Some(((vrid.get_ref(), interface.get_ref()), vrid.span()))
+        Some(((vrid.get_ref(), interface.get_ref(), family(router)), vrid.span()))
     });
-    for Repeat { value: (vrid, interface), span, first } in repeats(vrids) {
+    for Repeat { value: (vrid, interface, _), span, first } in repeats(vrids) {
         problems.push(
             Diagnostic::new(span, format!("virtual router {vrid} appears twice on `{interface}`"))
                 .first_at(first)
@@ -98,6 +100,40 @@ fn addresses_fit(router: &RouterTable, problems: &mut Vec<Diagnostic>) {
     );
 }
 
+/// The family of a virtual router is that of its first address.
+fn family(router: &RouterTable) -> Option<Family> {
+    router.addresses.iter().flatten().next().map(|first| Family::of(first.get_ref().address))
+}
+
+fn addresses_are_of_one_family(router: &RouterTable, problems: &mut Vec<Diagnostic>) {
+    let Some(family) = family(router) else { return };
+    let is_other = |virt: &&Spanned<Cidr>| Family::of(virt.get_ref().address) != family;
+    let Some(other) = router.addresses.iter().flatten().find(is_other) else { return };
+    let message = format!(
+        "virtual address `{}` is no {family} address as the first",
+        other.get_ref().address
+    );
+    let hint = "put it into another `[[virtual_router]]`, which may have the same VRID";
+    problems.push(Diagnostic::new(other.span(), message).hint(hint));
+}
+
+/// RFC 9568 §5.2.9 and erratum 8300: routers discard IPv6 advertisements that begin with another address.
+fn first_is_link_local(router: &RouterTable, problems: &mut Vec<Diagnostic>) {
+    let mut addresses = router.addresses.iter().flatten();
+    let Some(first) = addresses.next() else { return };
+    let is_link_local = |virt: &Spanned<Cidr>| is_source(Family::Ipv6, virt.get_ref().address);
+    if first.get_ref().address.is_ipv4() || is_link_local(first) {
+        return;
+    }
+    let hint = match addresses.find(|virt| is_link_local(virt)) {
+        Some(later) => format!("put `{}` first", later.get_ref()),
+        None => "an IPv6 virtual router has a link-local address too: put one such as `fe80::1/64` first"
+            .to_owned(),
+    };
+    let message = format!("first address `{}` is not link-local", first.get_ref().address);
+    problems.push(Diagnostic::new(first.span(), message).hint(hint));
+}
+
 /// Rules about where the addresses are to be: not on a node already, and in a network of the interface.
 fn check_place(
     file: &File,
@@ -107,7 +143,8 @@ fn check_place(
     problems: &mut Vec<Diagnostic>,
 ) {
     let interface = router.interface.as_ref().and_then(|name| find(name, host, problems));
-    let place = interface.map(|interface| Place::new(file, this, interface));
+    let family = family(router).unwrap_or(Family::Ipv4);
+    let place = interface.map(|interface| Place::new(file, this, interface, family));
     if let (Some(place), Some(name)) = (&place, &router.interface) {
         problems.extend(place.has_network(name));
     }
@@ -146,32 +183,45 @@ fn not_of_a_node(file: &File, virt: &Spanned<Cidr>) -> Option<Diagnostic> {
 /// An interface of this host, as the place of virtual addresses.
 struct Place<'a> {
     interface: &'a Interface,
-    /// The IPv4 addresses it has whatever role we are in.
+    /// That of the virtual addresses.
+    family: Family,
+    /// The addresses of the family that it has whatever role we are in.
     lasting: Vec<Cidr>,
     is_owner: bool,
 }
 
 impl<'a> Place<'a> {
-    fn new(file: &File, this: Option<&NodeTable>, interface: &'a Interface) -> Self {
+    fn new(
+        file: &File,
+        this: Option<&NodeTable>,
+        interface: &'a Interface,
+        family: Family,
+    ) -> Self {
         let ours: BTreeSet<IpAddr> =
             virtual_addresses(file).map(|virt| virt.get_ref().address).collect();
-        // While active we hold virtual addresses as /32 ourselves.
+        // While active we hold virtual addresses as /32 or /128 ourselves.
         let is_held = |own: &Cidr| own.is_single() && ours.contains(&own.address);
-        let is_lasting = |own: &&Cidr| own.address.is_ipv4() && !is_held(own);
+        let is_lasting = |own: &&Cidr| Family::of(own.address) == family && !is_held(own);
         let priority = this.and_then(|node| node.priority.as_ref());
         Self {
             interface,
+            family,
             lasting: interface.addresses.iter().filter(is_lasting).copied().collect(),
             is_owner: priority.is_some_and(|priority| *priority.get_ref() == Priority::OWNER),
         }
     }
 
     fn has_network(&self, name: &Spanned<String>) -> Option<Diagnostic> {
-        self.lasting.is_empty().then(|| {
-            let message = format!("interface `{}` has no IPv4 address of its own", name.get_ref());
-            Diagnostic::new(name.span(), message)
-                .hint("give the interface an address in the network of the virtual addresses")
-        })
+        if self.lasting.iter().any(|own| is_source(self.family, own.address)) {
+            return None;
+        }
+        let (name, span) = (name.get_ref(), name.span());
+        let hint = match self.family {
+            Family::Ipv4 => "give the interface an address in the network of the virtual addresses",
+            Family::Ipv6 => "every interface that is up has one, unless IPv6 is switched off on it",
+        };
+        let message = format!("interface `{name}` needs {} of its own", wanted_source(self.family));
+        Some(Diagnostic::new(span, message).hint(hint))
     }
 
     fn judge(&self, virt: &Spanned<Cidr>) -> Option<Diagnostic> {
@@ -199,6 +249,9 @@ impl<'a> Place<'a> {
 
     fn network(&self, virt: &Spanned<Cidr>) -> Option<Diagnostic> {
         let Cidr { address, prefix_len } = *virt.get_ref();
+        if Family::of(address) != self.family {
+            return None;
+        }
         let mut around = self.lasting.iter().filter(|own| own.contains(address)).peekable();
         let Some(network) = around.peek().map(|own| own.network()) else {
             let message = format!(
