@@ -73,6 +73,8 @@ pub(crate) enum WorkerState {
 pub(crate) struct RouterStatus {
     pub(crate) name: String,
     pub(crate) vrid: u8,
+    /// The version of VRRP: 2 or 3.
+    pub(crate) version: u8,
     pub(crate) interface: String,
     /// `initialize`, `backup` or `active`.
     pub(crate) state: String,
@@ -104,7 +106,7 @@ pub(crate) struct TransitionStatus {
     pub(crate) ago_ms: u64,
 }
 
-/// Counters by the names of RFC 6527 where it has them.
+/// Counters by the names of RFC 6527 where it has them, else of RFC 2787.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct CounterStatus {
     pub(crate) active_transitions: u64,
@@ -116,11 +118,15 @@ pub(crate) struct CounterStatus {
     pub(crate) vrid_errors: u64,
     pub(crate) own_source_received: u64,
     pub(crate) late: u64,
+    pub(crate) auth_type_mismatches: u64,
+    pub(crate) auth_failures: u64,
+    pub(crate) advertise_interval_errors: u64,
     pub(crate) ip_ttl_errors: u64,
     pub(crate) version_errors: u64,
     pub(crate) packet_length_errors: u64,
     pub(crate) checksum_errors: u64,
     pub(crate) invalid_type: u64,
+    pub(crate) invalid_auth_type: u64,
     pub(crate) interval_errors: u64,
     /// The longest time that a timer was honoured late.
     pub(crate) scheduling_delay_max_us: u64,
@@ -146,10 +152,14 @@ impl Display for StatusReport {
 
 impl Display for RouterStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, state, interface, vrid, priority, .. } = self;
+        let Self { name, state, interface, vrid, version, priority, .. } = self;
         writeln!(f, "virtual router {name}: {state}")?;
         let interval = self.advert_interval_ms;
-        writeln!(f, "  {interface}, vrid {vrid}, priority {priority}, advert every {interval} ms")?;
+        let version = if *version == 2 { ", version 2" } else { "" };
+        writeln!(
+            f,
+            "  {interface}, vrid {vrid}{version}, priority {priority}, advert every {interval} ms"
+        )?;
         writeln!(f, "  addresses: {}", list(&self.addresses))?;
         match &self.peer {
             Some(peer) => {

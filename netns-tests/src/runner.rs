@@ -82,7 +82,7 @@ pub fn as_report(
     let outcomes: Vec<_> = selected
         .iter()
         .map(|drill| {
-            begin(format!("{:<18}", drill.name));
+            begin(format!("{:<20}", drill.name));
             let outcome = run(drill, binary, runtime);
             say(outcome.numbers());
             outcome.explain();

@@ -1,4 +1,4 @@
-//! The one message of VRRPv3, as bytes and as meaning (RFC 9568 §5).
+//! The one message of VRRP, as bytes and as meaning: version 3 (RFC 9568 §5) and, over IPv4, version 2 (RFC 3768 §5).
 //!
 //! ```text
 //!  0                   1                   2                   3
@@ -11,11 +11,15 @@
 //! |                   IPv4 or IPv6 addresses ...                  |
 //! ```
 //!
+//! Version 2 has its authentication type and the interval in seconds where version 3 has the interval,
+//! and 8 octets of authentication data behind the addresses.
+//!
 //! Decoding never panics, checks in the order of RFC 9568 §7.1 and its errata, and says which check failed.
 //! Whether an advertisement matters to us is for the [router](crate::VirtualRouter) to say.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::auth::{AUTH_LEN, Auth};
 pub use crate::checksum::ChecksumForm;
 use crate::envelope::Envelope;
 use crate::types::{Interval, Priority, Vrid};
@@ -45,8 +49,8 @@ pub enum DecodeError {
     /// The packet has passed a router (RFC 9568 §5.1.1.3, §5.1.2.3).
     #[error("TTL `{0}` is not 255")]
     Ttl(u8),
-    /// A version that we do not speak.
-    #[error("version `{0}` is not 3")]
+    /// A version that we do not speak: we speak 2 and 3 over IPv4, 3 over IPv6.
+    #[error("version `{0}` is unknown here")]
     Version(u8),
     /// The packet is shorter than its fields say.
     #[error("message has `{actual}` octets instead of `{expected}`")]
@@ -65,10 +69,13 @@ pub enum DecodeError {
     /// VRIDs are 1 to 255.
     #[error("VRID is `0`")]
     Vrid,
+    /// Authentication types of version 2 are 0, none, and 1, simple text password.
+    #[error("authentication type `{0}` is unknown")]
+    AuthType(u8),
     /// An advertisement has at least one address (erratum 8299).
     #[error("address count is `0`")]
     NoAddress,
-    /// Intervals are 1 to 4095 (erratum 8301).
+    /// Intervals are 1 to 4095 in version 3 (erratum 8301), 1 to 255 in version 2 (RFC 3768 §5.3.7).
     #[error("interval is `0`")]
     Interval,
     /// The first IPv6 address is the virtual router's link-local one (erratum 8300).
@@ -77,10 +84,13 @@ pub enum DecodeError {
 }
 
 impl Advertisement {
-    /// Reads the payload of an IP packet. Octets after the last address are ignored.
+    /// Reads the payload of an IP packet. Octets after the message are ignored.
+    ///
+    /// The version is part of the form. Whether it is the configured one, and the password the right one, is for the
+    /// election to say.
     ///
     /// # Errors
-    /// The first failed check, in the order of RFC 9568 §7.1.
+    /// The first failed check, in the order of RFC 9568 §7.1 and RFC 3768 §7.1.
     pub fn decode(
         payload: &[u8],
         envelope: &Envelope,
@@ -91,24 +101,23 @@ impl Advertisement {
         let header: &[u8; HEADER_LEN] = payload
             .first_chunk()
             .ok_or(DecodeError::Length { expected: HEADER_LEN, actual: payload.len() })?;
-        let [version_type, vrid, priority, count, interval_high, interval_low, _, _] = *header;
-        if version_type >> 4 != VERSION {
-            return Err(DecodeError::Version(version_type >> 4));
-        }
-        let expected = HEADER_LEN + usize::from(count) * address_len(envelope.source);
+        let [version_type, vrid, priority, count, ..] = *header;
+        let layout = Layout::of(version_type >> 4, envelope.source)?;
+        let addresses_end = HEADER_LEN + usize::from(count) * address_len(envelope.source);
+        let expected = addresses_end + layout.auth_len();
         let message = payload
             .get(..expected)
             .ok_or(DecodeError::Length { expected, actual: payload.len() })?;
-        let form =
-            ChecksumForm::recognize(payload, expected, envelope).ok_or(DecodeError::Checksum)?;
+        let checksum = ChecksumForm::recognize(layout.forms(), payload, expected, envelope)
+            .ok_or(DecodeError::Checksum)?;
         if version_type & 0x0f != TYPE_ADVERTISEMENT {
             return Err(DecodeError::Type(version_type & 0x0f));
         }
         let vrid = Vrid::new(vrid).ok_or(DecodeError::Vrid)?;
-        let addresses = decode_addresses(&message[HEADER_LEN..], envelope.source);
+        let form = layout.form(checksum, message)?;
+        let addresses = decode_addresses(&message[HEADER_LEN..addresses_end], envelope.source);
         let first = addresses.first().ok_or(DecodeError::NoAddress)?;
-        let centiseconds = u16::from_be_bytes([interval_high & 0x0f, interval_low]);
-        let interval = Interval::from_centiseconds(centiseconds).ok_or(DecodeError::Interval)?;
+        let interval = layout.interval(header).ok_or(DecodeError::Interval)?;
         if let IpAddr::V6(first) = first
             && !first.is_unicast_link_local()
         {
@@ -120,14 +129,15 @@ impl Advertisement {
     /// The message as the payload of an IP packet from `source` to `destination`, which some checksums cover.
     ///
     /// # Panics
-    /// When the addresses are more than 255 or of another family than `source`: a [`RouterConfig`](crate::RouterConfig)
-    /// and [`decode`](Self::decode) make no such advertisement.
+    /// When the addresses are more than 255 or of another family than `source`, or the interval does not fit the
+    /// version: a [`RouterConfig`](crate::RouterConfig) and [`decode`](Self::decode) make no such advertisement.
     #[must_use]
     pub fn encode(&self, source: IpAddr, destination: IpAddr, form: ChecksumForm) -> Vec<u8> {
         let count = u8::try_from(self.addresses.len()).expect("at most 255 addresses");
-        let interval = self.interval.centiseconds().to_be_bytes();
-        let mut message = Vec::with_capacity(HEADER_LEN + self.addresses.len() * ADDRESS_LEN_MAX);
-        message.extend([VERSION << 4 | TYPE_ADVERTISEMENT, self.vrid.value()]);
+        let (version, interval) = self.encode_interval(form);
+        let len = HEADER_LEN + self.addresses.len() * ADDRESS_LEN_MAX + AUTH_LEN;
+        let mut message = Vec::with_capacity(len);
+        message.extend([version << 4 | TYPE_ADVERTISEMENT, self.vrid.value()]);
         message.extend([self.priority.value(), count]);
         message.extend([interval[0], interval[1], 0, 0]);
         for address in &self.addresses {
@@ -137,9 +147,83 @@ impl Advertisement {
                 IpAddr::V6(address) => message.extend(address.octets()),
             }
         }
+        if let ChecksumForm::Rfc3768(auth) = form {
+            assert!(source.is_ipv4(), "version 2 is for IPv4");
+            message.extend(auth.wire_data());
+        }
         let checksum = form.compute(&message, source, destination);
         message[CHECKSUM_AT..HEADER_LEN].copy_from_slice(&checksum.to_be_bytes());
         message
+    }
+
+    /// The version, and octets 4 and 5, which hold the interval.
+    fn encode_interval(&self, form: ChecksumForm) -> (u8, [u8; 2]) {
+        match form {
+            ChecksumForm::Rfc3768(auth) => {
+                let seconds = self.interval.seconds().expect("whole seconds in version 2");
+                (2, [auth.wire_type(), seconds])
+            }
+            ChecksumForm::Rfc9568 | ChecksumForm::Rfc5798 | ChecksumForm::Rfc5798Multicast => {
+                assert!(self.interval <= Interval::MAX_V3, "12 bits of centiseconds in version 3");
+                (3, self.interval.centiseconds().to_be_bytes())
+            }
+        }
+    }
+}
+
+/// In what the versions differ.
+#[derive(Clone, Copy)]
+enum Layout {
+    V2,
+    V3,
+}
+
+impl Layout {
+    fn of(version: u8, source: IpAddr) -> Result<Self, DecodeError> {
+        match (version, source) {
+            (2, IpAddr::V4(_)) => Ok(Self::V2),
+            (3, _) => Ok(Self::V3),
+            (version, _) => Err(DecodeError::Version(version)),
+        }
+    }
+
+    /// Octets behind the addresses.
+    fn auth_len(self) -> usize {
+        match self {
+            Self::V2 => AUTH_LEN,
+            Self::V3 => 0,
+        }
+    }
+
+    /// The forms a message may have, but for its authentication, which changes nothing about its checksum.
+    fn forms(self) -> &'static [ChecksumForm] {
+        match self {
+            Self::V2 => &[ChecksumForm::Rfc3768(Auth::None)],
+            Self::V3 => {
+                &[ChecksumForm::Rfc9568, ChecksumForm::Rfc5798, ChecksumForm::Rfc5798Multicast]
+            }
+        }
+    }
+
+    /// The form of a message, authentication included, given which checksum it has.
+    fn form(self, checksum: ChecksumForm, message: &[u8]) -> Result<ChecksumForm, DecodeError> {
+        match self {
+            Self::V2 => {
+                let data = *message.last_chunk().expect("the length was checked");
+                let auth = Auth::from_wire(message[AUTH_TYPE_AT], data);
+                let auth = auth.ok_or(DecodeError::AuthType(message[AUTH_TYPE_AT]))?;
+                Ok(ChecksumForm::Rfc3768(auth))
+            }
+            Self::V3 => Ok(checksum),
+        }
+    }
+
+    fn interval(self, header: &[u8; HEADER_LEN]) -> Option<Interval> {
+        let [_, _, _, _, high, low, _, _] = *header;
+        match self {
+            Self::V2 => Interval::from_seconds(low),
+            Self::V3 => Interval::from_centiseconds(u16::from_be_bytes([high & 0x0f, low])),
+        }
     }
 }
 
@@ -161,9 +245,6 @@ fn decode_addresses(octets: &[u8], source: IpAddr) -> Vec<IpAddr> {
     }
 }
 
-/// The version that we speak. Version 2 has the same first four octets.
-const VERSION: u8 = 3;
-
 /// The only type (RFC 9568 §5.2.2).
 const TYPE_ADVERTISEMENT: u8 = 1;
 
@@ -175,6 +256,9 @@ const HEADER_LEN: usize = 8;
 
 /// Octets of an IPv6 address.
 const ADDRESS_LEN_MAX: usize = 16;
+
+/// Where the authentication type of version 2 stands.
+const AUTH_TYPE_AT: usize = 4;
 
 /// Where the checksum stands, up to the end of the header.
 const CHECKSUM_AT: usize = 6;

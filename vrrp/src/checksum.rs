@@ -1,35 +1,43 @@
-//! The checksum of VRRPv3 and its three readings over IPv4.
+//! The checksum of VRRP, and its three readings in version 3 over IPv4.
 //!
-//! RFC 9568 §5.2.8 covers the message alone. RFC 5798 was read as asking for a pseudo-header too: so do keepalived
+//! In version 2 it covers the message with its authentication data, and there is one reading (RFC 3768 §5.3.8).
+//! In version 3, RFC 9568 §5.2.8 covers the message alone. RFC 5798 was read as asking for a pseudo-header too: so do keepalived
 //! and FRR by default, and some write the multicast group into it even in unicast packets. We accept all of them,
 //! and can send all of them. Over IPv6 there is one reading: the pseudo-header of RFC 8200 §8.1.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
+use crate::auth::Auth;
 use crate::envelope::{Envelope, PROTOCOL};
 use crate::family::MULTICAST_GROUP;
 
-/// Which octets a checksum covers over IPv4. Over IPv6 all forms are the same, and decoding says [`Rfc9568`](Self::Rfc9568).
+/// Which octets a checksum covers over IPv4, and so the version. Over IPv6 all forms of version 3 are the same, and
+/// decoding says [`Rfc9568`](Self::Rfc9568).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ChecksumForm {
-    /// The message.
+    /// Version 2, IPv4 only: the message and, as its end, this authentication.
+    Rfc3768(Auth),
+    /// Version 3: the message.
     Rfc9568,
-    /// The message and a pseudo-header with the packet's destination.
+    /// Version 3: the message and a pseudo-header with the packet's destination.
     Rfc5798,
-    /// The message and a pseudo-header with 224.0.0.18, whatever the packet's destination.
+    /// Version 3: the message and a pseudo-header with 224.0.0.18, whatever the packet's destination.
     Rfc5798Multicast,
 }
 
 impl ChecksumForm {
-    /// The form by which the checksum in the message is right. The message is the first `len` octets of the payload.
-    pub(crate) fn recognize(payload: &[u8], len: usize, envelope: &Envelope) -> Option<Self> {
+    /// The first of the forms by which the checksum in the message is right. The message is the first `len` octets of the payload.
+    pub(crate) fn recognize(
+        forms: &[Self],
+        payload: &[u8],
+        len: usize,
+        envelope: &Envelope,
+    ) -> Option<Self> {
         let Envelope { source, destination, .. } = *envelope;
         // The kernel checks the whole IPv6 payload, so what follows the message counts.
         let covered = if source.is_ipv4() { &payload[..len] } else { payload };
-        [Self::Rfc9568, Self::Rfc5798, Self::Rfc5798Multicast]
-            .into_iter()
-            .find(|form| form.compute(covered, source, destination) == 0)
+        forms.iter().copied().find(|form| form.compute(covered, source, destination) == 0)
     }
 
     /// The checksum of a message: 0 when the message already contains the right one.
@@ -40,7 +48,7 @@ impl ChecksumForm {
     fn pseudo_header(self, len: usize, source: IpAddr, destination: IpAddr) -> u64 {
         let tail = u64::from(PROTOCOL) + len as u64;
         match (source, destination, self) {
-            (IpAddr::V4(_), _, Self::Rfc9568) => 0,
+            (IpAddr::V4(_), _, Self::Rfc3768(_) | Self::Rfc9568) => 0,
             (IpAddr::V4(source), IpAddr::V4(destination), Self::Rfc5798) => {
                 sum(&source.octets()) + sum(&destination.octets()) + tail
             }
@@ -57,6 +65,7 @@ impl ChecksumForm {
 impl fmt::Display for ChecksumForm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Rfc3768(_) => "rfc3768",
             Self::Rfc9568 => "rfc9568",
             Self::Rfc5798 => "rfc5798",
             Self::Rfc5798Multicast => "rfc5798-multicast",

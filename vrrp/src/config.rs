@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
+use crate::auth::Auth;
 use crate::types::{Interval, Priority, Vrid};
 
 /// The settings of one virtual router on one box.
@@ -14,11 +15,11 @@ pub struct RouterConfig {
     source: IpAddr,
     addresses: Vec<IpAddr>,
     preempt: Preempt,
-    checksum: Checksum,
+    version: Version,
 }
 
 impl RouterConfig {
-    /// A virtual router with priority 100, an interval of one second, no preemption and automatic checksums.
+    /// A virtual router with priority 100, an interval of one second, no preemption, in version 3 with automatic checksums.
     ///
     /// `source` is the primary address of the interface, over IPv6 its link-local one: it is what our advertisements are sent from,
     /// and it breaks ties. `addresses` are the virtual addresses, of the same family.
@@ -35,7 +36,7 @@ impl RouterConfig {
             source,
             addresses,
             preempt: Preempt::Never,
-            checksum: Checksum::Auto,
+            version: Version::V3 { checksum: Checksum::Auto },
         })
     }
 
@@ -50,10 +51,13 @@ impl RouterConfig {
         Ok(Self { priority, ..self })
     }
 
-    /// The same with another interval between advertisements.
-    #[must_use]
-    pub fn with_interval(self, interval: Interval) -> Self {
-        Self { interval, ..self }
+    /// The same with another interval between advertisements, one that the version can say: set that first.
+    ///
+    /// # Errors
+    /// [`ConfigError::IntervalV2`], [`ConfigError::IntervalV3`].
+    pub fn with_interval(self, interval: Interval) -> Result<Self, ConfigError> {
+        check_version(self.version, interval, self.source)?;
+        Ok(Self { interval, ..self })
     }
 
     /// The same with another preemption mode.
@@ -62,10 +66,13 @@ impl RouterConfig {
         Self { preempt, ..self }
     }
 
-    /// The same with another checksum.
-    #[must_use]
-    pub fn with_checksum(self, checksum: Checksum) -> Self {
-        Self { checksum, ..self }
+    /// The same in another version of the protocol.
+    ///
+    /// # Errors
+    /// [`ConfigError::IntervalV2`], [`ConfigError::IntervalV3`], or [`ConfigError::FamilyV2`].
+    pub fn with_version(self, version: Version) -> Result<Self, ConfigError> {
+        check_version(version, self.interval, self.source)?;
+        Ok(Self { version, ..self })
     }
 
     /// Names the virtual router on the link.
@@ -110,10 +117,28 @@ impl RouterConfig {
         if self.is_owner() { Preempt::Immediate } else { self.preempt }
     }
 
-    /// Which checksum we send.
+    /// The version that we speak, and the only one that we listen to.
     #[must_use]
-    pub fn checksum(&self) -> Checksum {
-        self.checksum
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Skew_Time while the active router advertises at this interval: the weaker we are, the longer we wait.
+    ///
+    /// In version 2 it is up to a second at any interval (RFC 3768 §6.1), in version 3 up to an interval (RFC 9568 §6.1).
+    #[must_use]
+    pub fn skew(&self, interval: Interval) -> Duration {
+        match self.version {
+            Version::V2 { .. } => Interval::DEFAULT.skew(self.priority),
+            Version::V3 { .. } => interval.skew(self.priority),
+        }
+    }
+
+    /// Active_Down_Interval at this interval, in version 2 Master_Down_Interval: silence after which the active router
+    /// counts as lost.
+    #[must_use]
+    pub fn active_down(&self, interval: Interval) -> Duration {
+        interval.duration() * 3 + self.skew(interval)
     }
 
     /// Whether the addresses are the interface's own (priority 255, RFC 9568 §5.2.4).
@@ -131,10 +156,25 @@ impl RouterConfig {
         if self.interval < Interval::DEFAULT { LEASE_SHORT } else { LEASE }
     }
 
-    /// Whether `other` is the same participant of the same election: same VRID, same source.
+    /// Whether `other` is the same participant of the same election: same VRID, same source, same version.
     #[must_use]
     pub(crate) fn same_participant(&self, other: &Self) -> bool {
-        self.vrid == other.vrid && self.source == other.source
+        self.vrid == other.vrid
+            && self.source == other.source
+            && self.version.number() == other.version.number()
+    }
+}
+
+fn check_version(version: Version, interval: Interval, source: IpAddr) -> Result<(), ConfigError> {
+    match version {
+        Version::V2 { .. } if source.is_ipv6() => Err(ConfigError::FamilyV2(source)),
+        Version::V2 { .. } if interval.seconds().is_none() => {
+            Err(ConfigError::IntervalV2(interval.duration()))
+        }
+        Version::V3 { .. } if interval > Interval::MAX_V3 => {
+            Err(ConfigError::IntervalV3(interval.duration()))
+        }
+        Version::V2 { .. } | Version::V3 { .. } => Ok(()),
     }
 }
 
@@ -180,6 +220,32 @@ pub enum Preempt {
     After(Duration),
 }
 
+/// A version of the protocol, with what it alone has. Routers of different versions do not hear each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// RFC 3768: IPv4 only, intervals of whole seconds that all routers must share.
+    V2 {
+        /// What all routers must share, too.
+        auth: Auth,
+    },
+    /// RFC 9568.
+    V3 {
+        /// Which checksum we send.
+        checksum: Checksum,
+    },
+}
+
+impl Version {
+    /// The number on the wire.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::V2 { .. } => 2,
+            Self::V3 { .. } => 3,
+        }
+    }
+}
+
 /// Which bytes the checksum of VRRPv3 over IPv4 covers when we send. All forms are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checksum {
@@ -212,4 +278,13 @@ pub enum ConfigError {
     /// Over IPv6 the first address is the virtual router's link-local one (RFC 9568 §5.2.9).
     #[error("first address `{0}` is not link-local")]
     FirstAddress(Ipv6Addr),
+    /// Version 2 has one octet of seconds for the interval (RFC 3768 §5.3.7).
+    #[error("version 2 cannot say the interval `{0:?}`, only whole seconds from 1 to 255")]
+    IntervalV2(Duration),
+    /// Version 3 has 12 bits of centiseconds for the interval (RFC 9568 §5.2.7).
+    #[error("version 3 cannot say the interval `{0:?}`, only up to 40.95 s")]
+    IntervalV3(Duration),
+    /// Version 2 is for IPv4 (RFC 3768 §1).
+    #[error("version 2 has no IPv6, and the source is `{0}`")]
+    FamilyV2(IpAddr),
 }

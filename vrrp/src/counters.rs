@@ -1,4 +1,4 @@
-//! What is counted, under the names of RFC 6527 where it has one.
+//! What is counted, under the names of RFC 6527 where it has one, else of RFC 2787.
 
 use crate::advertisement::DecodeError;
 
@@ -21,6 +21,14 @@ pub struct Counters {
     pub vrid_errors: u64,
     /// Advertisements from our own source address, ignored: an echo, or a box with our address.
     pub own_source_received: u64,
+    /// Advertisements of a version that is not ours, ignored: the two routers do not hear each other.
+    pub version_errors: u64,
+    /// Advertisements of version 2 with a password while we have none, or without one while we have one; ignored.
+    pub auth_type_mismatches: u64,
+    /// Advertisements of version 2 with another password than ours, ignored.
+    pub auth_failures: u64,
+    /// Advertisements of version 2 with another interval than ours, ignored.
+    pub advertise_interval_errors: u64,
     /// How often we were late: did not run for so long that a peer may have taken over.
     pub late: u64,
 }
@@ -32,7 +40,7 @@ pub struct DecodeErrors {
     pub ip_header_errors: u64,
     /// TTL or hop limit is not 255.
     pub ip_ttl_errors: u64,
-    /// Not version 3.
+    /// Neither version 3 nor, over IPv4, version 2.
     pub version_errors: u64,
     /// Shorter than its fields say.
     pub packet_length_errors: u64,
@@ -40,6 +48,8 @@ pub struct DecodeErrors {
     pub checksum_errors: u64,
     /// Not of type advertisement.
     pub invalid_type: u64,
+    /// An authentication type of version 2 that we do not know.
+    pub invalid_auth_type: u64,
     /// VRID 0.
     pub vrid_errors: u64,
     /// Without an address, or IPv6 without the link-local one in front.
@@ -58,6 +68,7 @@ impl DecodeErrors {
             DecodeError::Length { .. } => &mut self.packet_length_errors,
             DecodeError::Checksum => &mut self.checksum_errors,
             DecodeError::Type(_) => &mut self.invalid_type,
+            DecodeError::AuthType(_) => &mut self.invalid_auth_type,
             DecodeError::Vrid => &mut self.vrid_errors,
             DecodeError::NoAddress | DecodeError::FirstAddress(_) => &mut self.address_list_errors,
             DecodeError::Interval => &mut self.interval_errors,

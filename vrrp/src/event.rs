@@ -24,7 +24,7 @@ pub enum Event {
         source: IpAddr,
         /// The message.
         advert: Advertisement,
-        /// Which checksum the sender uses.
+        /// Which version and checksum the sender uses.
         form: ChecksumForm,
     },
     /// The interface gained or lost its carrier, or was removed.
@@ -138,7 +138,7 @@ pub enum Reason {
     Retry,
     /// The router was told to let go.
     Shutdown,
-    /// The VRID or the source address was changed, which makes us another participant.
+    /// The VRID, the source address or the version was changed, which makes us another participant.
     Reconfigured,
 }
 
@@ -161,7 +161,7 @@ impl fmt::Display for Reason {
             Self::Fault(text) => write!(f, "fault: {text}"),
             Self::Retry => f.write_str("trying again after a fault"),
             Self::Shutdown => f.write_str("shut down"),
-            Self::Reconfigured => f.write_str("new VRID or source address"),
+            Self::Reconfigured => f.write_str("new VRID, source address or version"),
         }
     }
 }

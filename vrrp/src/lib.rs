@@ -1,4 +1,4 @@
-//! VRRP (RFC 9568): the election as a state machine without I/O, and its Linux host.
+//! VRRP (RFC 9568; over IPv4 also version 2, RFC 3768): the election as a state machine without I/O, and its Linux host.
 //!
 //! A *virtual router* is one or more addresses of one [`Family`] that wander between boxes. Each box runs a [`VirtualRouter`] for it;
 //! one of them is *active* and holds the addresses, the others are *backups*:
@@ -47,6 +47,7 @@
 
 mod advertisement;
 mod announce;
+mod auth;
 mod checksum;
 mod config;
 mod counters;
@@ -67,7 +68,8 @@ mod types;
 
 pub use advertisement::{Advertisement, ChecksumForm, DecodeError};
 pub use announce::{ARP_FRAME_LEN, ArpForm, NA_FRAME_LEN, gratuitous_arp, unsolicited_na};
-pub use config::{Checksum, ConfigError, Preempt, RouterConfig};
+pub use auth::{Auth, Password};
+pub use config::{Checksum, ConfigError, Preempt, RouterConfig, Version};
 pub use counters::{Counters, DecodeErrors};
 pub use envelope::Envelope;
 pub use event::{Action, Event, LinkState, Reason, Role, Transition};

@@ -15,7 +15,7 @@ pub struct Peer {
     pub priority: Priority,
     /// Its interval.
     pub interval: Interval,
-    /// Which checksum it uses.
+    /// Which version and checksum it uses.
     pub form: ChecksumForm,
     /// When we heard it.
     pub heard_at: Instant,

@@ -36,7 +36,7 @@ use std::time::{Duration, Instant};
 
 use crate::advertisement::Advertisement;
 use crate::checksum::ChecksumForm;
-use crate::config::{Checksum, RouterConfig};
+use crate::config::{Checksum, RouterConfig, Version};
 pub use crate::counters::Counters;
 use crate::event::{Action, Event, LinkState, Reason, Role, Transition};
 pub use crate::peer::Peer;
@@ -301,7 +301,11 @@ impl VirtualRouter {
     }
 
     fn checksum_form(&self) -> ChecksumForm {
-        match self.config.checksum() {
+        let checksum = match self.config.version() {
+            Version::V2 { auth } => return ChecksumForm::Rfc3768(auth),
+            Version::V3 { checksum } => checksum,
+        };
+        match checksum {
             Checksum::Rfc9568 => ChecksumForm::Rfc9568,
             Checksum::Rfc5798 => ChecksumForm::Rfc5798,
             Checksum::Auto => self.peer.map_or(ChecksumForm::Rfc9568, |peer| peer.form),

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::config::{Preempt, RouterConfig};
+use crate::config::{Preempt, RouterConfig, Version};
 use crate::event::{Reason, Role};
 use crate::peer::Peer;
 use crate::schedule::AnnounceSchedule;
@@ -98,10 +98,13 @@ impl BackupState {
         Self { learned: Some(peer.interval), ..Self::begin(peer.heard_at) }
     }
 
-    /// Active_Adver_Interval (RFC 9568 §6.1).
+    /// Active_Adver_Interval (RFC 9568 §6.1). In version 2 it is our own: nothing else is listened to.
     #[must_use]
     pub fn active_adver_interval(&self, config: &RouterConfig) -> Interval {
-        self.learned.unwrap_or_else(|| config.interval())
+        match config.version() {
+            Version::V2 { .. } => config.interval(),
+            Version::V3 { .. } => self.learned.unwrap_or_else(|| config.interval()),
+        }
     }
 
     /// When the Active_Down_Timer fires.
@@ -110,8 +113,8 @@ impl BackupState {
         let interval = self.active_adver_interval(config);
         self.armed_at
             + match self.wait {
-                Wait::ActiveDown => interval.active_down(config.priority()),
-                Wait::Released(_) => interval.skew(config.priority()),
+                Wait::ActiveDown => config.active_down(interval),
+                Wait::Released(_) => config.skew(interval),
             }
     }
 

@@ -62,20 +62,31 @@ impl fmt::Display for Priority {
     }
 }
 
-/// Time between advertisements in centiseconds: 1 to 4095, that is 10 ms to 40.95 s (RFC 9568 §5.2.7).
+/// Time between advertisements in centiseconds.
+///
+/// Version 3 can say 1 to 4095, that is 10 ms to 40.95 s (RFC 9568 §5.2.7); version 2 can say whole seconds from 1 to
+/// 255 (RFC 3768 §5.3.7). A [`RouterConfig`](crate::RouterConfig) has one that its version can say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Interval(u16);
 
 impl Interval {
     /// One second, the RFC's default.
     pub const DEFAULT: Self = Self(100);
-    /// The longest interval that fits the field.
-    pub const MAX: Self = Self(4095);
+    /// The longest interval that any version can say: 255 s.
+    pub const MAX: Self = Self(25_500);
+    /// The longest interval that version 3 can say: 40.95 s.
+    pub const MAX_V3: Self = Self(4095);
 
-    /// `None` outside 1 to 4095 centiseconds.
+    /// `None` outside 1 to 25500 centiseconds.
     #[must_use]
     pub const fn from_centiseconds(value: u16) -> Option<Self> {
         if value >= 1 && value <= Self::MAX.0 { Some(Self(value)) } else { None }
+    }
+
+    /// `None` for 0 seconds.
+    #[must_use]
+    pub const fn from_seconds(value: u8) -> Option<Self> {
+        Self::from_centiseconds(value as u16 * 100)
     }
 
     /// `None` unless the duration is a whole number of centiseconds in range.
@@ -86,10 +97,16 @@ impl Interval {
         (interval.duration() == duration).then_some(interval)
     }
 
-    /// The number on the wire.
+    /// The number on the wire of version 3.
     #[must_use]
     pub const fn centiseconds(self) -> u16 {
         self.0
+    }
+
+    /// The number on the wire of version 2, 1 to 255; `None` unless these are whole seconds.
+    #[must_use]
+    pub fn seconds(self) -> Option<u8> {
+        if self.0.is_multiple_of(100) { u8::try_from(self.0 / 100).ok() } else { None }
     }
 
     /// The interval as a duration.
@@ -98,14 +115,14 @@ impl Interval {
         Duration::from_millis(self.0 as u64 * 10)
     }
 
-    /// Skew_Time (RFC 9568 §6.1): the weaker the router, the longer it waits.
+    /// Skew_Time of version 3 (RFC 9568 §6.1): the weaker the router, the longer it waits.
     #[must_use]
     pub const fn skew(self, priority: Priority) -> Duration {
         let centiseconds = self.0 as u64;
         Duration::from_nanos((256 - priority.0 as u64) * centiseconds * 10_000_000 / 256)
     }
 
-    /// Active_Down_Interval (RFC 9568 §6.1): silence after which the active router counts as lost.
+    /// Active_Down_Interval of version 3 (RFC 9568 §6.1): silence after which the active router counts as lost.
     #[must_use]
     pub fn active_down(self, priority: Priority) -> Duration {
         self.duration() * 3 + self.skew(priority)

@@ -2,6 +2,7 @@
 
 use vrrp::{
     Action, Checksum, ChecksumForm, Event, LinkState, Preempt, Priority, Role, RouterConfig,
+    Version,
 };
 
 use crate::subject::{
@@ -214,7 +215,7 @@ fn an_active_router_advertises_every_interval() {
 #[test]
 fn an_active_router_renews_its_lease_long_before_it_ends() {
     for milliseconds in [10, 20, 100, 250, 500, 990, 1000, 1010, 3000, 40_950] {
-        let config = settings().with_interval(interval(milliseconds));
+        let config = settings().with_interval(interval(milliseconds)).expect("sayable");
         let lease = config.lease();
         let mut active = Subject::in_active(config);
         let mut renewed_at = active.now;
@@ -234,7 +235,7 @@ fn an_active_router_renews_its_lease_long_before_it_ends() {
 fn a_lease_that_nobody_renews_ends_before_the_strongest_backup_takes_over() {
     const KERNEL_IS_LATE: std::time::Duration = ms(100);
     for milliseconds in [1000, 1010, 1500, 2000, 10_000] {
-        let config = settings().with_interval(interval(milliseconds));
+        let config = settings().with_interval(interval(milliseconds)).expect("sayable");
         let (lease, takeover) = (config.lease(), config.interval().active_down(Priority::new(254)));
         // The advertisement out of turn shifts the two timers against each other in every way.
         for shift in 0..milliseconds / 10 {
@@ -259,7 +260,8 @@ fn a_lease_that_nobody_renews_ends_before_the_strongest_backup_takes_over() {
 
 #[test]
 fn leases_are_whole_seconds() {
-    let lease = |milliseconds| settings().with_interval(interval(milliseconds)).lease();
+    let lease =
+        |milliseconds| settings().with_interval(interval(milliseconds)).expect("sayable").lease();
     assert_eq!([lease(10), lease(990)], [ms(1000); 2]);
     assert_eq!([lease(1000), lease(40_950)], [ms(2000); 2]);
 }
@@ -325,7 +327,8 @@ fn addresses_are_announced_in_a_burst_and_then_every_minute() {
 #[test]
 fn checksums_follow_the_peer_unless_told_otherwise() {
     let sent_after_hearing = |checksum, heard: Option<ChecksumForm>| {
-        let mut backup = Subject::in_backup(settings().with_checksum(checksum));
+        let mut backup =
+            Subject::in_backup(settings().with_version(Version::V3 { checksum }).expect("sayable"));
         if let Some(form) = heard {
             backup.hears(advert(9, 150).in_form(form)).nothing();
         }

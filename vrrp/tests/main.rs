@@ -3,6 +3,7 @@
 //! - `transitions`: every state meets every event, as a table.
 //! - `election`, `letting_go`: stories of one router, in virtual time.
 //! - `settings`: what a reload does.
+//! - `version_2`: what differs in version 2.
 //! - `wire`: messages as bytes.
 //! - `sequences`: laws that hold after any sequence of events.
 //! - `lan`: several routers on a simulated, misbehaving LAN.
@@ -15,4 +16,5 @@ mod sequences;
 mod settings;
 mod subject;
 mod transitions;
+mod version_2;
 mod wire;

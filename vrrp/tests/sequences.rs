@@ -39,6 +39,7 @@ fn configs() -> impl Strategy<Value = RouterConfig> {
                 .with_priority(Priority::new(priority))
                 .expect("not 0")
                 .with_interval(interval)
+                .expect("sayable")
                 .with_preempt(preempt)
         },
     )

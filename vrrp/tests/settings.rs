@@ -1,6 +1,8 @@
 //! What a reload does to a running router, and which settings there are.
 
-use vrrp::{ConfigError, Event, Interval, Preempt, Priority, Role, RouterConfig, Vrid};
+use vrrp::{
+    Checksum, ConfigError, Event, Interval, Preempt, Priority, Role, RouterConfig, Version, Vrid,
+};
 
 use crate::subject::{
     OTHER_VIP, SECOND, Subject, VIP, advert, host, interval, ms, settings, vrid, with_preempt,
@@ -29,7 +31,7 @@ fn an_active_router_exchanges_addresses_and_stays_active() {
 fn an_active_router_tells_its_new_priority_and_interval() {
     let mut active = Subject::in_active(settings());
     active.on(Event::Reconfigure(with_priority(120))).does("advertise 120");
-    let faster = with_priority(120).with_interval(interval(100));
+    let faster = with_priority(120).with_interval(interval(100)).expect("sayable");
     active.on(Event::Reconfigure(faster)).does("advertise 120");
     assert_eq!(active.after(SECOND).adverts(), 10);
 }
@@ -38,7 +40,7 @@ fn an_active_router_tells_its_new_priority_and_interval() {
 fn a_longer_interval_does_not_make_a_late_router_punctual() {
     let mut active = Subject::in_active(settings());
     active.frozen_for(ms(3000));
-    let slower = settings().with_interval(interval(10_000));
+    let slower = settings().with_interval(interval(10_000)).expect("sayable");
     active.on(Event::Reconfigure(slower)).does("remove .100");
     active.is(Role::Backup);
 }
@@ -47,7 +49,9 @@ fn a_longer_interval_does_not_make_a_late_router_punctual() {
 fn preemption_and_checksum_take_effect_silently() {
     let mut active = Subject::in_active(settings());
     active.on(Event::Reconfigure(with_preempt(Preempt::Immediate))).nothing();
-    let checksum = with_preempt(Preempt::Immediate).with_checksum(vrrp::Checksum::Rfc5798);
+    let checksum = with_preempt(Preempt::Immediate)
+        .with_version(Version::V3 { checksum: Checksum::Rfc5798 })
+        .expect("sayable");
     active.on(Event::Reconfigure(checksum)).nothing();
     active.is(Role::Active);
 }
@@ -58,7 +62,7 @@ fn another_source_is_another_participant() {
     let mut active = Subject::in_active(settings());
     active.on(Event::Reconfigure(elsewhere.clone())).does("remove .100, advertise 0");
     active.is(Role::Backup);
-    active.because("new VRID or source address");
+    active.because("new VRID, source address or version");
 
     let mut stopped = Subject::stopped(settings());
     stopped.on(Event::Reconfigure(elsewhere)).nothing();
@@ -116,12 +120,16 @@ fn settings_that_make_no_sense_are_refused() {
 
 #[test]
 fn intervals_are_whole_centiseconds_in_range() {
-    for bad in [ms(0), ms(9), ms(15), ms(40_960), ms(1000 * 60 * 60 * 24 * 365)] {
+    for bad in [ms(0), ms(9), ms(15), ms(255_010), ms(256_000), ms(1000 * 60 * 60 * 24 * 365)] {
         assert_eq!(Interval::from_duration(bad), None, "{bad:?}");
     }
-    for good in [10, 100, 1000, 40_950] {
+    for good in [10, 100, 1000, 40_950, 255_000] {
         assert_eq!(interval(good).duration(), ms(good));
     }
+    assert_eq!(Interval::from_seconds(0), None);
+    assert_eq!(Interval::from_seconds(255), Some(Interval::MAX));
+    assert_eq!(interval(3000).seconds(), Some(3));
+    assert_eq!(interval(3010).seconds(), None);
 }
 
 #[test]

@@ -20,6 +20,7 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use super::secret::masked;
 use super::source::Source;
 
 /// A part of the config text, in bytes.
@@ -64,7 +65,8 @@ impl Diagnostic {
         let end = self.span.end.min(self.span.start.saturating_add(EXCERPT_MAX));
         let span = source.clamp(&(self.span.start..end));
         let annotation = AnnotationKind::Primary.span(span).label(label);
-        let snippet = Snippet::source(&source.text).path(&source.name).annotation(annotation);
+        let shown = masked(&source.text);
+        let snippet = Snippet::source(&shown).path(&source.name).annotation(annotation);
         let mut report = vec![Level::ERROR.primary_title(&self.message).element(snippet)];
         if let Some(hint) = &self.hint {
             let title = Level::HELP.with_name("hint").secondary_title(hint);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use proxy::config::Balance;
 use toml::Spanned;
 use toml::de::DeTable;
-use vrrp::{Checksum, Interval, Preempt, Priority, Vrid};
+use vrrp::{Checksum, Interval, Password, Preempt, Priority, Vrid};
 
 use super::cidr::Cidr;
 use super::diagnostic::{Diagnostic, Span};
@@ -103,7 +103,18 @@ pub(super) struct RouterTable {
     pub(super) addresses: Option<Vec<Spanned<Cidr>>>,
     pub(super) advert_interval: Spanned<Interval>,
     pub(super) preempt: Spanned<Preempt>,
-    pub(super) checksum: Spanned<Checksum>,
+    pub(super) version: VersionNumber,
+    pub(super) password: Option<Spanned<Password>>,
+    pub(super) checksum: Option<Spanned<Checksum>>,
+}
+
+/// The `version` of VRRP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum VersionNumber {
+    /// For a peer that knows no other.
+    Two,
+    #[default]
+    Three,
 }
 
 impl RouterTable {
@@ -120,7 +131,11 @@ impl RouterTable {
                 Interval::DEFAULT,
             ),
             preempt: reader.optional_or("preempt", value::preempt, Preempt::Never),
-            checksum: reader.optional_or("checksum", value::one_of(CHECKSUMS), Checksum::Auto),
+            version: reader
+                .optional("version", value::version)
+                .map_or_else(VersionNumber::default, Spanned::into_inner),
+            password: reader.optional("password", value::password),
+            checksum: reader.optional("checksum", value::one_of(CHECKSUMS)),
         }
     }
 }

@@ -17,6 +17,7 @@ mod file;
 mod flaw;
 mod model;
 mod reader;
+mod secret;
 mod source;
 mod suggest;
 #[cfg(test)]

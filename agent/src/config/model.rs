@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use vrrp::{Checksum, ConfigError, Family, Interval, Preempt, Priority, RouterConfig, Vrid};
+use vrrp::{ConfigError, Family, Interval, Preempt, Priority, RouterConfig, Version, Vrid};
 
 use super::cidr::Cidr;
 use super::diagnostic::Span;
@@ -79,8 +79,8 @@ pub(crate) struct Router {
     pub(crate) interval: Interval,
     /// Whether a stronger router takes over from a weaker one.
     pub(crate) preempt: Preempt,
-    /// How advertisements are sealed.
-    pub(crate) checksum: Checksum,
+    /// The version of VRRP it speaks, one that can say the interval.
+    pub(crate) version: Version,
 }
 
 impl Router {
@@ -97,11 +97,11 @@ impl Router {
     /// The settings of the election, which sends from `source`.
     pub(crate) fn election(&self, source: IpAddr) -> Result<RouterConfig, ConfigError> {
         let addresses = self.addresses.iter().map(|cidr| cidr.address).collect();
-        Ok(RouterConfig::new(self.vrid, source, addresses)?
+        RouterConfig::new(self.vrid, source, addresses)?
             .with_priority(self.priority)?
-            .with_interval(self.interval)
             .with_preempt(self.preempt)
-            .with_checksum(self.checksum))
+            .with_version(self.version)?
+            .with_interval(self.interval)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The text of a config file, under the name it has in messages.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use super::diagnostic::Span;
 /// A config file as text.
 ///
 /// The supervisor reads it; the worker is handed the same text over its socket.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Source {
     /// The path as the user wrote it.
     pub(crate) name: String,
@@ -40,6 +41,13 @@ impl Source {
 
     fn boundary(&self, offset: usize) -> usize {
         self.text.floor_char_boundary(offset)
+    }
+}
+
+/// The text may contain a password.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("name", &self.name).finish_non_exhaustive()
     }
 }
 

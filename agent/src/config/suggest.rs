@@ -33,6 +33,11 @@ fn similar<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     (distance <= word.chars().count().max(3) / 3).then_some(best)
 }
 
+/// Whether the word is probably meant to be the known one.
+pub(super) fn resembles(word: &str, known: &str) -> bool {
+    similar(word, &[known]).is_some()
+}
+
 /// Case and the choice between `-` and `_` are no difference worth counting.
 fn plain(word: &str) -> String {
     word.chars().take(WORD_MAX).collect::<String>().to_lowercase().replace('-', "_")

@@ -8,9 +8,10 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use toml::de::DeValue;
-use vrrp::{Interval, Preempt, Priority, Vrid};
+use vrrp::{Interval, Password, Preempt, Priority, Vrid};
 
 use super::cidr::{Cidr, CidrError};
+use super::file::VersionNumber;
 use super::flaw::{Flaw, Parsed};
 use super::suggest::hint_for;
 use super::units::{DurationError, InUnits, parse_duration};
@@ -79,10 +80,13 @@ pub(super) fn duration(
     }
 }
 
-/// The time between advertisements, as VRRP can say it (RFC 9568 §5.2.7).
+/// The time between advertisements, as some version of VRRP can say it (RFC 9568 §5.2.7, RFC 3768 §5.3.7).
 pub(super) fn interval(value: &DeValue<'_>) -> Parsed<Interval> {
-    let range = INTERVAL_STEP..=Interval::MAX.duration();
-    let duration = duration(range)(value)?;
+    let duration = any_duration(value)?;
+    if !(INTERVAL_STEP..=Interval::MAX.duration()).contains(&duration) {
+        let shown = InUnits(duration).to_string();
+        return Err(Flaw::new(shown, "is out of range").hint(INTERVAL_HINT));
+    }
     Interval::from_duration(duration).ok_or_else(|| {
         let complaint = format!("is no multiple of `{}`", InUnits(INTERVAL_STEP));
         Flaw::new(InUnits(duration).to_string(), complaint)
@@ -104,6 +108,25 @@ pub(super) fn preempt(value: &DeValue<'_>) -> Parsed<Preempt> {
                 .hint("known values are `never`, `immediate`, and with a delay `after 30s`")),
         },
     }
+}
+
+/// The version of VRRP: 2 or 3.
+pub(super) fn version(value: &DeValue<'_>) -> Parsed<VersionNumber> {
+    match integer::<u64>(0..=u64::MAX)(value)? {
+        2 => Ok(VersionNumber::Two),
+        3 => Ok(VersionNumber::Three),
+        other => Err(Flaw::new(other.to_string(), "is unknown")
+            .hint("known versions are 3, and 2 for a peer that knows no other")),
+    }
+}
+
+/// The password of version 2. It is a secret, so no message quotes it.
+pub(super) fn password(value: &DeValue<'_>) -> Parsed<Password> {
+    let text = text(value, "a string")?;
+    Password::new(text).ok_or_else(|| {
+        Flaw::new("..", "does not have 1 to 8 octets, none of them 0")
+            .hint("keepalived uses the first 8 octets of a longer one: give these")
+    })
 }
 
 /// A virtual router identifier, 1 to 255 (RFC 9568 §5.2.3).
@@ -245,6 +268,10 @@ fn is_edge(cidr: Cidr) -> bool {
 
 /// Names fill columns of `haagent status`.
 const NAME_LEN_MAX: usize = 64;
+
+/// What is said of an interval that no version, or version 3, cannot say.
+pub(super) const INTERVAL_HINT: &str =
+    "the range is `10ms` to `40950ms`, and with `version = 2` it is `1s` to `255s`";
 
 /// VRRP counts intervals in hundredths of a second.
 const INTERVAL_STEP: Duration = Duration::from_millis(10);

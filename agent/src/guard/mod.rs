@@ -8,6 +8,7 @@ mod alarm;
 pub(crate) mod child;
 pub(crate) mod parent;
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
@@ -30,13 +31,25 @@ impl From<RouterId> for Slot {
 }
 
 /// What the guard is told.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
 enum Order {
     /// Do this when the supervisor dies or lets the alarm ring. The socket that the farewell leaves by comes along, and
     /// then the alarm.
     Arm { slot: Slot, removals: Vec<Vec<u8>>, farewell: Vec<u8>, group: SocketAddr },
     /// Forget what was said of this virtual router.
     Disarm { slot: Slot },
+}
+
+/// A farewell may contain a password.
+impl fmt::Debug for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Arm { slot, .. } => {
+                f.debug_struct("Arm").field("slot", slot).finish_non_exhaustive()
+            }
+            Self::Disarm { slot } => f.debug_struct("Disarm").field("slot", slot).finish(),
+        }
+    }
 }
 
 /// 255 removals of 80 bytes and a farewell of 4 KiB, as JSON, with room to spare.

@@ -21,6 +21,7 @@ fn report() -> StatusReport {
         virtual_routers: vec![RouterStatus {
             name: "web".to_owned(),
             vrid: 51,
+            version: 3,
             interface: "eth0".to_owned(),
             state: "active".to_owned(),
             priority: 150,

@@ -118,6 +118,7 @@ fn router_status(router: &Router, status: &Status, now: Instant) -> RouterStatus
     RouterStatus {
         name: router.name.clone(),
         vrid: router.vrid.value(),
+        version: status.config.version().number(),
         interface: router.interface.clone(),
         state: status.role.to_string(),
         priority: status.config.priority().value(),
@@ -129,6 +130,7 @@ fn router_status(router: &Router, status: &Status, now: Instant) -> RouterStatus
             last_advert_ms: ms(since(peer.heard_at)),
             advert_interval_ms: ms(peer.interval.duration()),
             checksum: match peer.form {
+                ChecksumForm::Rfc3768(_) => "rfc3768",
                 ChecksumForm::Rfc9568 => "rfc9568",
                 ChecksumForm::Rfc5798 | ChecksumForm::Rfc5798Multicast => "rfc5798",
             }
@@ -156,11 +158,15 @@ fn counters(status: &Status) -> CounterStatus {
         vrid_errors: counters.vrid_errors + errors.vrid_errors,
         own_source_received: counters.own_source_received,
         late: counters.late,
+        auth_type_mismatches: counters.auth_type_mismatches,
+        auth_failures: counters.auth_failures,
+        advertise_interval_errors: counters.advertise_interval_errors,
         ip_ttl_errors: errors.ip_ttl_errors,
-        version_errors: errors.version_errors,
+        version_errors: counters.version_errors + errors.version_errors,
         packet_length_errors: errors.packet_length_errors + errors.ip_header_errors,
         checksum_errors: errors.checksum_errors,
         invalid_type: errors.invalid_type,
+        invalid_auth_type: errors.invalid_auth_type,
         interval_errors: errors.interval_errors,
         scheduling_delay_max_us: u64::try_from(status.scheduling_delay_max.as_micros())
             .unwrap_or(u64::MAX),

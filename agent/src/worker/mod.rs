@@ -4,6 +4,7 @@ pub(crate) mod child;
 pub(crate) mod parent;
 mod report;
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ enum Order {
 }
 
 /// The same text that the supervisor read, for the same code to read again.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Load {
     /// Counts the configs of this supervisor.
     pub(crate) revision: u64,
@@ -39,6 +40,13 @@ pub(crate) struct Load {
     pub(crate) threads: usize,
     /// What an earlier worker knew of the servers.
     pub(crate) known: Vec<KnownServer>,
+}
+
+/// The text may contain a password.
+impl fmt::Debug for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Load").field("revision", &self.revision).finish_non_exhaustive()
+    }
 }
 
 /// What the worker tells.

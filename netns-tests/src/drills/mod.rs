@@ -35,6 +35,7 @@ use tokio::time::timeout;
 
 use crate::failure::{Failure, Result};
 use crate::program::{KEEPALIVED, Program};
+use crate::router::settings::Protocol;
 use crate::verdict::Verdict;
 
 /// A drill.
@@ -72,12 +73,22 @@ pub const DRILLS: &[Drill] = &[
     Drill {
         name: "interop_stronger",
         needs: &[KEEPALIVED],
-        run: |binary| interop::stronger(binary).boxed_local(),
+        run: |binary| interop::stronger(binary, Protocol::V3).boxed_local(),
     },
     Drill {
         name: "interop_weaker",
         needs: &[KEEPALIVED],
-        run: |binary| interop::weaker(binary).boxed_local(),
+        run: |binary| interop::weaker(binary, Protocol::V3).boxed_local(),
+    },
+    Drill {
+        name: "interop_v2_stronger",
+        needs: &[KEEPALIVED],
+        run: |binary| interop::stronger(binary, V2).boxed_local(),
+    },
+    Drill {
+        name: "interop_v2_weaker",
+        needs: &[KEEPALIVED],
+        run: |binary| interop::weaker(binary, V2).boxed_local(),
     },
     Drill {
         name: "interop_ipv6",
@@ -85,6 +96,9 @@ pub const DRILLS: &[Drill] = &[
         run: |binary| interop::ipv6(binary).boxed_local(),
     },
 ];
+
+/// Version 2 as most keepalived boxes are set up: with a password.
+const V2: Protocol = Protocol::V2 { password: "h4-lab" };
 
 /// No drill takes longer unless something hangs.
 const DEADLINE: Duration = Duration::from_secs(60);

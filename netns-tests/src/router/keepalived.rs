@@ -9,7 +9,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::settings::{ADVERT_INTERVAL, Settings, VRID};
+use super::settings::{Protocol, Settings, VRID};
 use crate::failure::{Failure, OrFail, Result, eventually};
 use crate::lab::server::Server;
 use crate::lab::{Family, Machine, PORT, VIP, VIPS_V6};
@@ -33,8 +33,7 @@ impl Keepalived {
     /// When its config cannot be written or its server cannot be started.
     pub async fn new(machine: &Machine, directory: &Path, settings: &Settings) -> Result<Self> {
         let config = directory.join("keepalived.conf");
-        std::fs::write(config, config_text(settings.priorities[B], settings.family))
-            .or_fail("cannot write the config")?;
+        std::fs::write(config, config_text(settings)).or_fail("cannot write the config")?;
         let anywhere = match settings.family {
             Family::Ipv4 => SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT)),
             Family::Ipv6 => SocketAddr::from((Ipv6Addr::UNSPECIFIED, PORT)),
@@ -96,17 +95,25 @@ impl Drop for Keepalived {
     }
 }
 
-/// Version 3, the same interval and virtual router as ours; the rest is keepalived's default,
-/// the form of its checksum and its preemption included.
-fn config_text(priority: u8, family: Family) -> String {
-    let addresses = match family {
+/// The same version, interval, virtual router and password as ours; the rest is keepalived's
+/// default, the form of its checksum and its preemption included.
+fn config_text(settings: &Settings) -> String {
+    let Settings { protocol, priorities, .. } = *settings;
+    let addresses = match settings.family {
         Family::Ipv4 => format!("{VIP}/32 dev eth0"),
         Family::Ipv6 => VIPS_V6.map(|vip| format!("{vip}/64 dev eth0")).join("\n    "),
     };
+    let authentication = match protocol {
+        Protocol::V2 { password } => {
+            format!("  authentication {{\n    auth_type PASS\n    auth_pass {password}\n  }}\n")
+        }
+        Protocol::V3 => String::new(),
+    };
+    let (version, priority) = (protocol.version(), priorities[B]);
     format!(
-        "global_defs {{\n  router_id lab\n  vrrp_version 3\n}}\n\
+        "global_defs {{\n  router_id lab\n  vrrp_version {version}\n}}\n\
          vrrp_instance web {{\n  state BACKUP\n  interface eth0\n  virtual_router_id {VRID}\n  \
-         priority {priority}\n  advert_int {}\n  virtual_ipaddress {{\n    {addresses}\n  }}\n}}\n",
-        ADVERT_INTERVAL.as_secs_f64()
+         priority {priority}\n  advert_int {}\n{authentication}  virtual_ipaddress {{\n    {addresses}\n  }}\n}}\n",
+        protocol.advert_interval().as_secs_f64()
     )
 }

@@ -21,6 +21,41 @@ pub struct Settings {
     pub balance: &'static str,
     /// The family of the virtual address.
     pub family: Family,
+    /// The version of VRRP.
+    pub protocol: Protocol,
+}
+
+/// A version of VRRP, with what it decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// Adverts every [`ADVERT_INTERVAL`].
+    V3,
+    /// Adverts every second, the shortest interval there is, with this password.
+    V2 {
+        /// 1 to 8 characters.
+        password: &'static str,
+    },
+}
+
+impl Protocol {
+    /// The number of the version.
+    #[must_use]
+    pub const fn version(self) -> u8 {
+        match self {
+            Self::V2 { .. } => 2,
+            Self::V3 => 3,
+        }
+    }
+
+    /// The time between two advertisements. In both versions the skew time is a part of it, as
+    /// version 2 counts it in seconds.
+    #[must_use]
+    pub const fn advert_interval(self) -> Duration {
+        match self {
+            Self::V2 { .. } => Duration::from_secs(1),
+            Self::V3 => ADVERT_INTERVAL,
+        }
+    }
 }
 
 impl Default for Settings {
@@ -31,11 +66,12 @@ impl Default for Settings {
             drain_timeout: "500ms",
             balance: "round_robin",
             family: Family::Ipv4,
+            protocol: Protocol::V3,
         }
     }
 }
 
-/// The time between two advertisements in every drill.
+/// The time between two advertisements in every drill of version 3.
 pub const ADVERT_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The VRID of the lab's virtual router.
@@ -54,11 +90,29 @@ impl Settings {
             text += &node(name, *address, priority);
         }
         text += &format!("[worker]\ndrain_timeout = \"{}\"\n", self.drain_timeout);
-        text += &virtual_router(self.preempt, self.family);
+        text += &self.virtual_router();
         let bind = SocketAddr::from((self.family.vip(), PORT));
         text += &format!("[[frontend]]\nname = \"web\"\nbind = [\"{bind}\"]\nbackend = \"web\"\n");
         text += &self.backend();
         text
+    }
+
+    fn virtual_router(&self) -> String {
+        let addresses = match self.family {
+            Family::Ipv4 => format!("\"{VIP}/{PREFIX}\""),
+            Family::Ipv6 => VIPS_V6.map(|vip| format!("\"{vip}/{PREFIX_V6}\"")).join(", "),
+        };
+        let text = format!(
+            "[[virtual_router]]\nname = \"web\"\nvrid = {VRID}\ninterface = \"eth0\"\n\
+             addresses = [{addresses}]\nadvert_interval = \"{}ms\"\npreempt = \"{}\"\nversion = {}\n",
+            self.protocol.advert_interval().as_millis(),
+            self.preempt,
+            self.protocol.version()
+        );
+        match self.protocol {
+            Protocol::V2 { password } => text + &format!("password = \"{password}\"\n"),
+            Protocol::V3 => text,
+        }
     }
 
     fn backend(&self) -> String {
@@ -78,30 +132,18 @@ impl Settings {
     /// Skew_Time of a box (RFC 9568 §6.1): how long it waits after a release by priority 0.
     #[must_use]
     pub fn skew(&self, router: usize) -> Duration {
-        ADVERT_INTERVAL * (256 - u32::from(self.priorities[router])) / 256
+        self.protocol.advert_interval() * (256 - u32::from(self.priorities[router])) / 256
     }
 
     /// Active_Down_Interval of a box (RFC 9568 §6.1): how long it waits in silence.
     #[must_use]
     pub fn active_down(&self, router: usize) -> Duration {
-        ADVERT_INTERVAL * 3 + self.skew(router)
+        self.protocol.advert_interval() * 3 + self.skew(router)
     }
 }
 
 fn node(name: &str, address: Ipv4Addr, priority: u8) -> String {
     format!("[[node]]\nname = \"{name}\"\naddress = \"{address}\"\npriority = {priority}\n")
-}
-
-fn virtual_router(preempt: &str, family: Family) -> String {
-    let addresses = match family {
-        Family::Ipv4 => format!("\"{VIP}/{PREFIX}\""),
-        Family::Ipv6 => VIPS_V6.map(|vip| format!("\"{vip}/{PREFIX_V6}\"")).join(", "),
-    };
-    format!(
-        "[[virtual_router]]\nname = \"web\"\nvrid = {VRID}\ninterface = \"eth0\"\n\
-         addresses = [{addresses}]\nadvert_interval = \"{}ms\"\npreempt = \"{preempt}\"\n",
-        ADVERT_INTERVAL.as_millis()
-    )
 }
 
 #[cfg(test)]
@@ -114,6 +156,14 @@ mod tests {
         assert_eq!(settings.skew(0), Duration::from_micros(41_406) + Duration::from_nanos(250));
         assert_eq!(settings.skew(1), Duration::from_micros(60_937) + Duration::from_nanos(500));
         assert_eq!(settings.active_down(1).as_millis(), 360);
+    }
+
+    #[test]
+    fn version_2_counts_in_seconds() {
+        let protocol = Protocol::V2 { password: "secret" };
+        let settings = Settings { protocol, ..Settings::default() };
+        assert_eq!(settings.active_down(1).as_millis(), 3609);
+        assert!(settings.to_toml().contains("version = 2\npassword = \"secret\"\n"));
     }
 
     #[test]

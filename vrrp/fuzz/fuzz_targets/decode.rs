@@ -22,7 +22,8 @@ fuzz_target!(|packet: &[u8]| {
     decode_encode_decode(packet, &v6);
     // A fuzzer does not find checksums: behind a right one more is to be explored.
     if packet.len() >= 8 {
-        let message = &packet[..packet.len().min(8 + usize::from(packet[3]) * 4)];
+        let tail = if packet[0] >> 4 == 2 { 8 } else { 0 };
+        let message = &packet[..packet.len().min(8 + usize::from(packet[3]) * 4 + tail)];
         decode_encode_decode(&sealed(message, 0), &v4);
         let addresses = V6.iter().flat_map(Ipv6Addr::segments).map(u64::from).sum::<u64>();
         decode_encode_decode(&sealed(packet, addresses + 112 + packet.len() as u64), &v6);

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use libfuzzer_sys::fuzz_target;
 use vrrp::{
-    Action, Advertisement, ChecksumForm, Event, Interval, LinkState, Preempt, Priority, Role,
-    RouterConfig, VirtualRouter, Vrid,
+    Action, Advertisement, Auth, ChecksumForm, Event, Interval, LinkState, Password, Preempt,
+    Priority, Role, RouterConfig, Version, VirtualRouter, Vrid,
 };
 
 fuzz_target!(|input: &[u8]| {
@@ -101,15 +101,36 @@ fn interval(octet: u8) -> Interval {
     Interval::from_centiseconds(u16::from(octet) * 16 + 1).expect("at most 4081")
 }
 
+/// One that either version can say.
+fn any_interval(octets: &mut impl Iterator<Item = u8>) -> Option<Interval> {
+    match octets.next()? % 2 {
+        0 => Interval::from_seconds(octets.next()?),
+        _ => Some(interval(octets.next()?)),
+    }
+}
+
 fn heard(octets: &mut impl Iterator<Item = u8>) -> Option<Event> {
     let advert = Advertisement {
         vrid: Vrid::new(octets.next()? % 2 + 1)?,
         priority: Priority::new(octets.next()?),
-        interval: interval(octets.next()?),
+        interval: any_interval(octets)?,
         addresses: vec![address(100)],
     };
     let source = address(octets.next()? % 4 + 9);
-    Some(Event::Advertisement { source, advert, form: ChecksumForm::Rfc5798 })
+    let form = match octets.next()? % 4 {
+        0 => ChecksumForm::Rfc3768(auth(octets.next()?)),
+        _ => ChecksumForm::Rfc5798,
+    };
+    Some(Event::Advertisement { source, advert, form })
+}
+
+fn auth(octet: u8) -> Auth {
+    let password = |text| Auth::Password(Password::new(text).expect("short"));
+    match octet % 3 {
+        0 => Auth::None,
+        1 => password("one"),
+        _ => password("two"),
+    }
 }
 
 /// `None` at the end of input, and for settings that are refused.
@@ -124,5 +145,12 @@ fn config(octets: &mut impl Iterator<Item = u8>) -> Option<RouterConfig> {
     };
     let config = RouterConfig::new(vrid, source, addresses).ok()?;
     let config = config.with_priority(Priority::new(octets.next()?)).ok()?;
-    Some(config.with_interval(interval(octets.next()?)).with_preempt(preempt))
+    let config = config.with_preempt(preempt);
+    match octets.next()? % 4 {
+        0 => {
+            let config = config.with_version(Version::V2 { auth: auth(octets.next()?) }).ok()?;
+            config.with_interval(Interval::from_seconds(octets.next()?)?).ok()
+        }
+        _ => config.with_interval(interval(octets.next()?)).ok(),
+    }
 }

@@ -116,6 +116,7 @@ fn config() -> RouterConfig {
     RouterConfig::new(vrid, ip(OURS), vec![ip(VIP)])
         .expect("valid")
         .with_interval(Interval::from_centiseconds(10).expect("in range"))
+        .expect("sayable")
 }
 
 fn advert(priority: u8) -> Event {

@@ -42,7 +42,9 @@ use crate::types::Vrid;
 const RETRY: Duration = Duration::from_secs(1);
 
 /// What must be done if this process dies or hangs while it holds addresses, prepared to the last byte.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// `Debug` does not show the farewell: it may contain a password.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Will {
     /// Netlink requests that remove the addresses.
     pub removals: Vec<Vec<u8>>,
@@ -52,6 +54,12 @@ pub struct Will {
     pub patience: Duration,
     /// Where the farewell is to be sent to.
     pub group: SocketAddr,
+}
+
+impl fmt::Debug for Will {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Will").field("removals", &self.removals).finish_non_exhaustive()
+    }
 }
 
 /// A virtual router among those of this host.

@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use super::VirtualRouter;
 use crate::advertisement::Advertisement;
+use crate::auth::Auth;
 use crate::checksum::ChecksumForm;
+use crate::config::Version;
 use crate::event::Reason;
 use crate::peer::Peer;
 use crate::state::{ActiveState, BackupState, State};
@@ -28,6 +30,9 @@ impl VirtualRouter {
             self.counters.own_source_received += 1;
             return None;
         }
+        if !self.is_understood(advert, form) {
+            return None;
+        }
         self.counters.advertisements_received += 1;
         self.counters.priority_zero_received += u64::from(advert.priority == Priority::RELEASE);
         self.counters.address_list_errors += u64::from(!self.has_our_addresses(advert));
@@ -35,6 +40,30 @@ impl VirtualRouter {
         let peer = Peer { address, priority, interval, form, heard_at };
         self.peer = Some(peer);
         Some(peer)
+    }
+
+    /// Whether the sender speaks as we do: the same version and, in version 2, the same authentication and interval
+    /// (RFC 3768 §7.1).
+    fn is_understood(&mut self, advert: &Advertisement, form: ChecksumForm) -> bool {
+        let counters = &mut self.counters;
+        let error = match (self.config.version(), form) {
+            (Version::V2 { auth }, ChecksumForm::Rfc3768(heard)) => match (auth, heard) {
+                (Auth::None, Auth::Password(_)) | (Auth::Password(_), Auth::None) => {
+                    &mut counters.auth_type_mismatches
+                }
+                _ if auth != heard => &mut counters.auth_failures,
+                _ if advert.interval != self.config.interval() => {
+                    &mut counters.advertise_interval_errors
+                }
+                _ => return true,
+            },
+            (Version::V2 { .. }, _) | (Version::V3 { .. }, ChecksumForm::Rfc3768(_)) => {
+                &mut counters.version_errors
+            }
+            (Version::V3 { .. }, _) => return true,
+        };
+        *error += 1;
+        false
     }
 
     /// The order on the wire says nothing.

@@ -73,7 +73,7 @@ impl VirtualRouter {
         self.add_addresses();
     }
 
-    /// Another VRID or source makes us another participant: the old one shuts down, the new one starts.
+    /// Another VRID, source or version makes us another participant: the old one shuts down, the new one starts.
     fn restart(&mut self, config: RouterConfig, now: Instant) {
         let was_active = self.role() == Role::Active;
         self.halt(InitializeState::Stopped, Reason::Reconfigured, now);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vrrp::{Checksum, Preempt, Priority, RouterConfig, Vrid};
+use vrrp::{Auth, Checksum, Password, Preempt, Priority, RouterConfig, Version, Vrid};
 
 use super::rng::Rng;
 use crate::subject::{OTHER_VIP, VIP, host, interval, ms};
@@ -108,6 +108,8 @@ impl Fault {
 
 /// What the hosts of one schedule have in common, most of the time.
 struct Habits {
+    /// In version 2, what all hosts have in common at all times, as the interval.
+    version_2: Option<Auth>,
     interval: u64,
     preempt: Preempt,
     /// Percent of settings that differ from the common ones.
@@ -116,8 +118,15 @@ struct Habits {
 
 impl Habits {
     fn draw(rng: &mut Rng) -> Self {
+        let version_2 = rng.percent(20).then(|| {
+            let password = Password::new("secret").expect("6 octets");
+            rng.pick(&[Auth::None, Auth::Password(password)])
+        });
+        let intervals =
+            if version_2.is_some() { [1000, 1000, 2000, 3000] } else { [100, 200, 1000, 1000] };
         Self {
-            interval: rng.pick(&[100, 200, 1000, 1000]),
+            version_2,
+            interval: rng.pick(&intervals),
             preempt: draw_preempt(rng),
             deviation: rng.pick(&[0, 0, 50]),
         }
@@ -126,8 +135,17 @@ impl Habits {
     fn config(&self, index: usize, rng: &mut Rng) -> RouterConfig {
         let last = u8::try_from(10 + index).expect("few hosts");
         let deviates = |rng: &mut Rng| rng.percent(self.deviation);
-        let milliseconds =
-            if deviates(rng) { rng.pick(&[100, 300, 1000, 2000]) } else { self.interval };
+        let may_deviate = self.version_2.is_none();
+        let milliseconds = if may_deviate && deviates(rng) {
+            rng.pick(&[100, 300, 1000, 2000])
+        } else {
+            self.interval
+        };
+        let checksum = rng.pick(&[Checksum::Auto, Checksum::Rfc9568, Checksum::Rfc5798]);
+        let version = match self.version_2 {
+            Some(auth) => Version::V2 { auth },
+            None => Version::V3 { checksum },
+        };
         let preempt = if deviates(rng) { draw_preempt(rng) } else { self.preempt };
         let addresses = if deviates(rng) { vec![VIP] } else { vec![VIP, OTHER_VIP] };
         let priority = rng.pick(&[1, 50, 100, 100, 150, 200, 254, 254, 255]);
@@ -136,8 +154,10 @@ impl Habits {
             .with_priority(Priority::new(priority))
             .expect("not 0")
             .with_interval(interval(milliseconds))
+            .expect("sayable in version 3")
+            .with_version(version)
+            .expect("sayable in version 2")
             .with_preempt(preempt)
-            .with_checksum(rng.pick(&[Checksum::Auto, Checksum::Rfc9568, Checksum::Rfc5798]))
     }
 }
 

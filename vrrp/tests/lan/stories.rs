@@ -27,6 +27,7 @@ fn pair(milliseconds: u64, preempt: Preempt, seed: u64) -> World {
             .with_priority(Priority::new(priority))
             .expect("not 0")
             .with_interval(interval(milliseconds))
+            .expect("sayable")
             .with_preempt(preempt)
     };
     let mut world = World::new(vec![config(10, 150), config(11, 100)], DELAY_MAX, Rng::new(seed));

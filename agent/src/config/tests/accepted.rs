@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use proxy::config::{Balance, Check, CheckTiming};
-use vrrp::{Checksum, Interval, Preempt, Priority};
+use vrrp::{Auth, Checksum, Interval, Password, Preempt, Priority, Version};
 
 use super::{
     BACKEND, FRONTEND, File, HostFacts, Interface, NODE, OTHER_NODE, ROUTER, backend, file,
@@ -45,7 +45,7 @@ fn defaults_of_the_example_are_the_defaults() {
     let short = file(&[NODE, ROUTER, FRONTEND, BACKEND].concat()).loads();
     assert_eq!(example.worker, short.worker);
     assert_eq!(example.routers[0].preempt, short.routers[0].preempt);
-    assert_eq!(example.routers[0].checksum, short.routers[0].checksum);
+    assert_eq!(example.routers[0].version, short.routers[0].version);
     let (api, web) = (&example.proxy.frontends[0], &short.proxy.frontends[0]);
     assert_eq!((api.idle_timeout, api.connections_max), (web.idle_timeout, web.connections_max));
     let (masters, web) = (&example.proxy.backends[0], &short.proxy.backends[0]);
@@ -102,17 +102,40 @@ fn router_values_are_read() {
     let config = router("advert_interval = \"100ms\"").loads();
     assert_eq!(config.routers[0].interval, Interval::from_centiseconds(10).expect("an interval"));
     let longest = router("advert_interval = \"40950ms\"").loads();
-    assert_eq!(longest.routers[0].interval, Interval::MAX);
+    assert_eq!(longest.routers[0].interval, Interval::MAX_V3);
 
     let preempt = |line| router(line).loads().routers[0].preempt;
     assert_eq!(preempt("preempt = \"never\""), Preempt::Never);
     assert_eq!(preempt("preempt = \"immediate\""), Preempt::Immediate);
     assert_eq!(preempt("preempt = \"after 30s\""), Preempt::After(Duration::from_secs(30)));
 
-    let checksum = |line| router(line).loads().routers[0].checksum;
-    assert_eq!(checksum("checksum = \"auto\""), Checksum::Auto);
-    assert_eq!(checksum("checksum = \"rfc9568\""), Checksum::Rfc9568);
-    assert_eq!(checksum("checksum = \"rfc5798\""), Checksum::Rfc5798);
+    let version = |line| router(line).loads().routers[0].version;
+    let checksum = |checksum| Version::V3 { checksum };
+    assert_eq!(version("version = 3"), checksum(Checksum::Auto));
+    assert_eq!(version("checksum = \"auto\""), checksum(Checksum::Auto));
+    assert_eq!(version("checksum = \"rfc9568\""), checksum(Checksum::Rfc9568));
+    assert_eq!(version("checksum = \"rfc5798\""), checksum(Checksum::Rfc5798));
+}
+
+#[test]
+fn version_2_has_its_own_values() {
+    let version_2 = set(ROUTER, "version = 2");
+    let open = routers(&version_2).loads().routers[0].clone();
+    assert_eq!(open.version, Version::V2 { auth: Auth::None });
+
+    let password = Password::new("s3cret").expect("6 octets");
+    let closed = routers(&set(&version_2, "password = \"s3cret\"")).loads().routers[0].clone();
+    assert_eq!(closed.version, Version::V2 { auth: Auth::Password(password) });
+    assert!(!format!("{closed:?}").contains("s3cret"));
+
+    for (line, seconds) in [("1s", 1), ("1000ms", 1), ("41s", 41), ("255s", 255)] {
+        let file = routers(&set(&version_2, &format!("advert_interval = \"{line}\"")));
+        let config = file.loads();
+        let source = config.source_address(&config.routers[0], &file.host).expect("a source");
+        let election = config.routers[0].election(source).expect("valid");
+        assert_eq!(Some(election.interval()), Interval::from_seconds(seconds));
+        assert_eq!(election.version().number(), 2);
+    }
 }
 
 #[test]

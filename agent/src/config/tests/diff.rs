@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::collection::btree_map;
 use proptest::option;
 use proptest::prelude::*;
-use vrrp::{Checksum, Interval, Preempt, Priority, Vrid};
+use vrrp::{Checksum, Interval, Preempt, Priority, Version, Vrid};
 
 use super::{BACKEND, FRONTEND, NODE, OTHER_NODE, ROUTER, file};
 use crate::config::diff::{Change, diff};
@@ -84,9 +84,9 @@ fn routers() -> impl Strategy<Value = Vec<Router>> {
                 interface,
                 addresses: vec![format!("10.0.0.{host}/24").parse().expect("an address")],
                 priority: Priority::DEFAULT,
-                interval: if fast { Interval::DEFAULT } else { Interval::MAX },
+                interval: if fast { Interval::DEFAULT } else { Interval::MAX_V3 },
                 preempt: Preempt::Never,
-                checksum: Checksum::Auto,
+                version: Version::V3 { checksum: Checksum::Auto },
             })
             .collect()
     })

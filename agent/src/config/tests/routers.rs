@@ -1,6 +1,6 @@
 //! Rules about virtual routers.
 
-use super::{router, routers};
+use super::{ROUTER, router, routers, set};
 
 #[test]
 fn name_twice() {
@@ -211,7 +211,7 @@ error: advert_interval `1ms` is out of range
 6 | advert_interval = "1ms"
   |                   ^^^^^
   |
-hint: the range is `10ms` to `40950ms`
+hint: the range is `10ms` to `40950ms`, and with `version = 2` it is `1s` to `255s`
 "#,
     );
 }
@@ -226,7 +226,7 @@ error: advert_interval `41s` is out of range
 6 | advert_interval = "41s"
   |                   ^^^^^
   |
-hint: the range is `10ms` to `40950ms`
+hint: the range is `10ms` to `40950ms`, and with `version = 2` it is `1s` to `255s`
 "#,
     );
 }
@@ -285,6 +285,131 @@ error: checksum `rfc5978` is unknown
   |            ^^^^^^^^^
   |
 hint: did you mean `rfc5798`?
+"#,
+    );
+}
+
+#[test]
+fn version_that_is_none() {
+    router("version = 4").is_refused_with(
+        r#"
+error: version `4` is unknown
+ --> haagent.toml:6:11
+  |
+6 | version = 4
+  |           ^
+  |
+hint: known versions are 3, and 2 for a peer that knows no other
+"#,
+    );
+}
+
+#[test]
+fn interval_that_version_2_cannot_say() {
+    let fast = set(&set(ROUTER, "version = 2"), r#"advert_interval = "100ms""#);
+    routers(&fast).is_refused_with(
+        r#"
+error: advert_interval `100ms` cannot be said in version 2
+ --> haagent.toml:7:19
+  |
+7 | advert_interval = "100ms"
+  |                   ^^^^^^^
+  |
+hint: version 2 has whole seconds, `1s` to `255s`, the same on every router
+"#,
+    );
+}
+
+#[test]
+fn interval_that_no_version_can_say() {
+    let slow = set(&set(ROUTER, "version = 2"), r#"advert_interval = "256s""#);
+    routers(&slow).is_refused_with(
+        r#"
+error: advert_interval `256s` is out of range
+ --> haagent.toml:7:19
+  |
+7 | advert_interval = "256s"
+  |                   ^^^^^^
+  |
+hint: the range is `10ms` to `40950ms`, and with `version = 2` it is `1s` to `255s`
+"#,
+    );
+}
+
+#[test]
+fn checksum_in_version_2() {
+    let both = set(&set(ROUTER, "version = 2"), r#"checksum = "auto""#);
+    routers(&both).is_refused_with(
+        r#"
+error: `checksum` is for version 3
+ --> haagent.toml:7:12
+  |
+7 | checksum = "auto"
+  |            ^^^^^^
+  |
+hint: remove it: version 2 has one checksum only
+"#,
+    );
+}
+
+#[test]
+fn ipv6_in_version_2() {
+    let both = set(&set(ROUTER, "version = 2"), r#"addresses = ["fe80::1/64"]"#);
+    routers(&both).is_refused_with(
+        r#"
+error: virtual address `fe80::1` cannot be said in version 2
+ --> haagent.toml:5:14
+  |
+5 | addresses = ["fe80::1/64"]
+  |              ^^^^^^^^^^^^
+  |
+hint: version 2 is for IPv4: remove `version = 2`, or give it IPv4 addresses
+"#,
+    );
+}
+
+#[test]
+fn password_in_version_3() {
+    router(r#"password = "s3cret""#).is_refused_with(
+        r#"
+error: `password` is for version 2
+ --> haagent.toml:6:12
+  |
+6 | password = ********
+  |            ^^^^^^^^
+  |
+hint: remove it, or write `version = 2`: version 3 has no authentication
+"#,
+    );
+}
+
+#[test]
+fn password_that_is_too_long() {
+    let long = set(&set(ROUTER, "version = 2"), r#"password = "123456789""#);
+    routers(&long).is_refused_with(
+        r#"
+error: password `..` does not have 1 to 8 octets, none of them 0
+ --> haagent.toml:7:12
+  |
+7 | password = ***********
+  |            ^^^^^^^^^^^
+  |
+hint: keepalived uses the first 8 octets of a longer one: give these
+"#,
+    );
+}
+
+#[test]
+fn misspelt_password_stays_secret() {
+    router(r#"pasword = "s3cret""#).is_refused_with(
+        r#"
+error: unknown key `pasword`
+ --> haagent.toml:6:1
+  |
+6 | pasword = ********
+  | ^^^^^^^
+  |
+hint: did you mean `password`?
 "#,
     );
 }

@@ -8,6 +8,7 @@ mod frontends;
 mod nodes;
 mod repeats;
 mod routers;
+mod versions;
 
 use std::num::NonZeroUsize;
 
@@ -31,6 +32,7 @@ pub(super) fn validate(
     something_to_do(file, problems);
     let this = nodes::check(file, choice, host, problems);
     routers::check(file, this, host, problems);
+    versions::check(file, problems);
     frontends::check(file, host, problems);
     backends::check(file, host, problems);
     if !problems.is_empty() {

@@ -14,6 +14,7 @@ use crate::config::suggest::{hint_for, quoted};
 use crate::host::{HostFacts, Interface};
 
 use super::repeats::{Repeat, check_names, repeats};
+use super::versions;
 
 /// Checks the virtual routers, as `this` node on this host takes part in them.
 pub(super) fn check(
@@ -44,7 +45,7 @@ pub(super) fn router(table: &RouterTable, node: &Node) -> Option<Router> {
         priority: node.priority,
         interval: *table.advert_interval.get_ref(),
         preempt: *table.preempt.get_ref(),
-        checksum: *table.checksum.get_ref(),
+        version: versions::version(table),
     })
 }
 
