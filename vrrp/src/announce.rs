@@ -7,7 +7,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::checksum::{ICMPV6, icmpv6};
 
-/// Length of an Ethernet header and an ARP packet for IPv4. Shorter than the 60 octets that Ethernet asks for; drivers pad.
+/// Length of an Ethernet header and an ARP packet for IPv4. Shorter than the 60 octets that Ethernet asks for;
+/// drivers pad.
 pub const ARP_FRAME_LEN: usize = 42;
 
 /// The two forms of a gratuitous ARP. Gear differs in which it believes, so both are sent.

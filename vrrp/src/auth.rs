@@ -4,7 +4,8 @@
 
 use std::fmt;
 
-/// What the authentication fields of version 2 say. RFC 3768 knows [`None`](Self::None) only; keepalived still has passwords.
+/// What the authentication fields of version 2 say. RFC 3768 knows [`None`](Self::None) only; keepalived still has
+/// passwords.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Auth {
     /// Type 0.

@@ -1,9 +1,9 @@
 //! The checksum of VRRP, and its three readings in version 3 over IPv4.
 //!
-//! In version 2 it covers the message with its authentication data, and there is one reading (RFC 3768 §5.3.8).
-//! In version 3, RFC 9568 §5.2.8 covers the message alone. RFC 5798 was read as asking for a pseudo-header too: so do keepalived
-//! and FRR by default, and some write the multicast group into it even in unicast packets. We accept all of them,
-//! and can send all of them. Over IPv6 there is one reading: the pseudo-header of RFC 8200 §8.1.
+//! In version 2 it covers the message with its authentication data, and there is one reading (RFC 3768 §5.3.8). In
+//! version 3, RFC 9568 §5.2.8 covers the message alone. RFC 5798 was read as asking for a pseudo-header too: so do
+//! keepalived and FRR by default, and some write the multicast group into it even in unicast packets. We accept all
+//! of them, and can send all of them. Over IPv6 there is one reading: the pseudo-header of RFC 8200 §8.1.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -27,7 +27,8 @@ pub enum ChecksumForm {
 }
 
 impl ChecksumForm {
-    /// The first of the forms by which the checksum in the message is right. The message is the first `len` octets of the payload.
+    /// The first of the forms by which the checksum in the message is right. The message is the first `len` octets of
+    /// the payload.
     pub(crate) fn recognize(
         forms: &[Self],
         payload: &[u8],

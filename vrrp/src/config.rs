@@ -19,10 +19,11 @@ pub struct RouterConfig {
 }
 
 impl RouterConfig {
-    /// A virtual router with priority 100, an interval of one second, no preemption, in version 3 with automatic checksums.
+    /// A virtual router with priority 100, an interval of one second, no preemption, in version 3 with automatic
+    /// checksums.
     ///
-    /// `source` is the primary address of the interface, over IPv6 its link-local one: it is what our advertisements are sent from,
-    /// and it breaks ties. `addresses` are the virtual addresses, of the same family.
+    /// `source` is the primary address of the interface, over IPv6 its link-local one: it is what our advertisements
+    /// are sent from, and it breaks ties. `addresses` are the virtual addresses, of the same family.
     ///
     /// # Errors
     /// [`ConfigError`] when there is no address, more than 255, the same twice, or one of another family than `source`,
@@ -125,7 +126,8 @@ impl RouterConfig {
 
     /// Skew_Time while the active router advertises at this interval: the weaker we are, the longer we wait.
     ///
-    /// In version 2 it is up to a second at any interval (RFC 3768 §6.1), in version 3 up to an interval (RFC 9568 §6.1).
+    /// In version 2 it is up to a second at any interval (RFC 3768 §6.1), in version 3 up to an interval (RFC 9568
+    /// §6.1).
     #[must_use]
     pub fn skew(&self, interval: Interval) -> Duration {
         match self.version {
@@ -202,7 +204,8 @@ fn check_addresses(source: IpAddr, addresses: &[IpAddr]) -> Result<(), ConfigErr
 /// The count of addresses is one octet (RFC 9568 §5.2.5).
 const ADDRESSES_MAX: usize = 255;
 
-/// Shorter than 3 x 1 s, the shortest Active_Down_Interval at intervals of a second and more; the kernel is up to 0.3 s late.
+/// Shorter than 3 x 1 s, the shortest Active_Down_Interval at intervals of a second and more; the kernel is up to 0.3
+/// s late.
 const LEASE: Duration = Duration::from_secs(2);
 
 /// The shortest lease that the kernel can count. Below one second of interval a peer may be faster.

@@ -1,13 +1,15 @@
-//! VRRP (RFC 9568; over IPv4 also version 2, RFC 3768): the election as a state machine without I/O, and its Linux host.
+//! VRRP (RFC 9568; over IPv4 also version 2, RFC 3768): the election as a state machine without I/O, and its Linux
+//! host.
 //!
-//! A *virtual router* is one or more addresses of one [`Family`] that wander between boxes. Each box runs a [`VirtualRouter`] for it;
-//! one of them is *active* and holds the addresses, the others are *backups*:
+//! A *virtual router* is one or more addresses of one [`Family`] that wander between boxes. Each box runs a
+//! [`VirtualRouter`] for it; one of them is *active* and holds the addresses, the others are *backups*:
 //!
 //! - The active router advertises itself every interval. A backup that hears nothing for three intervals and its
 //!   skew, which is shorter the higher its priority, becomes active: advertise, add the addresses, announce them.
 //! - An active router that lets go on purpose removes the addresses and advertises priority 0: the backups wait for
 //!   their skew only.
-//! - Two active routers that hear each other settle it at once: the higher priority stays, then the higher source address.
+//! - Two active routers that hear each other settle it at once: the higher priority stays, then the higher source
+//!   address.
 //! - A stronger backup leaves a weaker active router alone unless told to [`Preempt`].
 //!
 //! ```text

@@ -19,10 +19,11 @@
 //! - **Becoming active** is `Advertise, AddAddresses, Announce`. Between the first two a router that preempts waits for
 //!   [`YIELD`](crate::state::YIELD): the old holder, which is alive, lets go first. **Letting go** begins with
 //!   `RemoveAddresses` on every path, so that no advertisement invites a peer before the address is gone.
-//! - **Late.** A process that did not run for three intervals cannot know whether a peer took over: it lets go silently.
+//! - **Late.** A process that did not run for three intervals cannot know whether a peer took over: it lets go
+//!   silently.
 //! - **Leases.** The addresses vanish by themselves unless renewed, so that a dead or frozen process cannot keep them.
-//! - **Lost addresses** are added again at once. Who loses the same one [`LOSSES_MAX`] times within [`LOSSES_WITHIN`] has
-//!   another program against him, and lets go: an address that flaps serves nobody.
+//! - **Lost addresses** are added again at once. Who loses the same one [`LOSSES_MAX`] times within [`LOSSES_WITHIN`]
+//!   has another program against him, and lets go: an address that flaps serves nobody.
 //! - **Contradiction.** An active router that hears a weaker one advertises at once (RFC 9568 §6.4.3) and announces
 //!   again. A loser advertises once more after it let go, because the winner may not have heard it before.
 
@@ -316,5 +317,6 @@ impl VirtualRouter {
 /// How long a router whose host failed stays out of the election before it tries again; twice as long after each fault.
 pub const FAULT_BACKOFF: Duration = Duration::from_secs(5);
 
-/// The longest time out of the election. Who was active for as long without a fault starts again with [`FAULT_BACKOFF`].
+/// The longest time out of the election. Who was active for as long without a fault starts again with
+/// [`FAULT_BACKOFF`].
 pub const FAULT_BACKOFF_MAX: Duration = Duration::from_secs(60);

@@ -1,6 +1,7 @@
 //! The three states of RFC 9568 §6.4, each with its own timers, so that no timer runs in the wrong state.
 //!
-//! Deadlines follow from what happened and from the settings in force; the [router](crate::router) moves between states.
+//! Deadlines follow from what happened and from the settings in force; the [router](crate::router) moves between
+//! states.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};

@@ -89,7 +89,8 @@ pub(crate) fn run() -> io::Result<()> {
     Ok(())
 }
 
-/// Blocks the signals that end or stop a service, and makes a descriptor of the one that tells of the death of our parent.
+/// Blocks the signals that end or stop a service, and makes a descriptor of the one that tells of the death of our
+/// parent.
 fn prepare_signals() -> io::Result<SignalFd> {
     let mut ignored = SigSet::empty();
     for signal in IGNORED {
