@@ -45,13 +45,12 @@ impl Mixed {
     /// Judges what was seen since `from`.
     async fn judge(&self, from: Duration) -> Verdict {
         let (measurement, _) = self.pair.observe(from).await;
-        Verdict::of(measurement).both_held_at_most(YIELD)
+        Verdict::of(measurement).both_held_at_most(BOTH_HELD_MAX)
     }
 }
 
-/// How long a weaker box may take to let go: `haagent` waits that long before it adds what keepalived still has,
-/// keepalived does not wait at all.
-const YIELD: Duration = Duration::from_millis(20);
+/// How long both may hold the address: keepalived takes it without waiting, and is not in a hurry to let go of it.
+const BOTH_HELD_MAX: Duration = MARGIN;
 
 /// The drill in which `haagent` is the stronger box: it preempts, is stopped, comes back, and is
 /// killed.
@@ -83,7 +82,8 @@ async fn win_and_lose(binary: PathBuf, settings: Settings) -> Result<Verdict> {
     let killed = mixed.pair.now();
     mixed.pair.boxes[A].kill()?;
     mixed.keepalived_holds(killed).await?;
-    let bound = mixed.pair.settings.skew(B) + MARGIN;
+    // keepalived needs its time to take over as well.
+    let bound = mixed.pair.settings.skew(B) + MARGIN * 2;
     Ok(mixed.judge(from).await.gap_at_most(bound))
 }
 

@@ -7,19 +7,38 @@ use super::failover;
 use crate::failure::Result;
 use crate::pair::{A, Pair};
 use crate::router::settings::{MARGIN, Settings};
-use crate::verdict::Verdict;
+use crate::verdict::{Measurement, Verdict};
 
-/// The drill.
+/// Returns of the stronger box.
+const RETURNS: usize = 3;
+
+/// The drill. The return with the median time of two holders is judged: on a busy machine an observer may once be
+/// woken late.
 ///
 /// # Errors
 /// When it cannot be brought to its end.
 pub async fn run(binary: PathBuf) -> Result<Verdict> {
     let settings = Settings { preempt: "immediate", ..Settings::default() };
     let mut pair = Pair::start(&binary, settings).await?;
-    failover::kill(&mut pair, A).await?;
+    let mut returns = Vec::new();
+    for _ in 0..RETURNS {
+        returns.push(come_back(&mut pair).await?);
+    }
+    let both_held: Vec<_> =
+        returns.iter().map(|seen| format!("{} ms", seen.both_held_ms)).collect();
+    returns.sort_by_key(|seen| seen.both_held_ms);
+    Ok(Verdict::of(returns[RETURNS / 2])
+        .gap_at_most(MARGIN * 2)
+        .both_held_at_most(Duration::ZERO)
+        .remark(format!("both held for {}", both_held.join(", "))))
+}
+
+/// The stronger box is killed, and what is seen of its return.
+async fn come_back(pair: &mut Pair) -> Result<Measurement> {
+    failover::kill(pair, A).await?;
     let from = pair.now();
     pair.boxes[A].start().await?;
     pair.settled(A).await?;
     let (measurement, _) = pair.observe(from).await;
-    Ok(Verdict::of(measurement).gap_at_most(MARGIN * 2).both_held_at_most(Duration::ZERO))
+    Ok(measurement)
 }
