@@ -13,7 +13,7 @@ use crate::pair::{A, B, Pair};
 use crate::router::settings::{MARGIN, Settings};
 use crate::router::status::RouterState;
 use crate::traffic::window::Window;
-use crate::verdict::Verdict;
+use crate::verdict::{Verdict, median};
 
 /// Within this time the address is gone and priority 0 is out.
 const BOUND: Duration = Duration::from_millis(20);
@@ -44,13 +44,6 @@ pub async fn run(binary: PathBuf) -> Result<Verdict> {
         let (released, removed) = (ms(*released), ms(*removed));
         verdict.remark(format!("priority 0 after {released:.1} ms, gone after {removed:.1} ms"))
     }))
-}
-
-/// The middle one: on a busy machine an observer may once be woken late.
-fn median(durations: impl Iterator<Item = Duration>) -> Duration {
-    let mut durations: Vec<_> = durations.collect();
-    durations.sort_unstable();
-    durations.get(durations.len() / 2).copied().unwrap_or_default()
 }
 
 /// How long after the kill or the stop of a supervisor things happened.

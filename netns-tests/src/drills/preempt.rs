@@ -12,8 +12,7 @@ use crate::verdict::{Measurement, Verdict};
 /// Returns of the stronger box.
 const RETURNS: usize = 3;
 
-/// The drill. The return with the median time of two holders is judged: on a busy machine an observer may once be
-/// woken late.
+/// The drill. The medians of several returns are judged.
 ///
 /// # Errors
 /// When it cannot be brought to its end.
@@ -24,13 +23,7 @@ pub async fn run(binary: PathBuf) -> Result<Verdict> {
     for _ in 0..RETURNS {
         returns.push(come_back(&mut pair).await?);
     }
-    let both_held: Vec<_> =
-        returns.iter().map(|seen| format!("{} ms", seen.both_held_ms)).collect();
-    returns.sort_by_key(|seen| seen.both_held_ms);
-    Ok(Verdict::of(returns[RETURNS / 2])
-        .gap_at_most(MARGIN * 2)
-        .both_held_at_most(Duration::ZERO)
-        .remark(format!("both held for {}", both_held.join(", "))))
+    Ok(Verdict::of_rounds(&returns).gap_at_most(MARGIN * 2).both_held_at_most(Duration::ZERO))
 }
 
 /// The stronger box is killed, and what is seen of its return.
