@@ -21,7 +21,8 @@
 //! This side of the picture, [`VirtualRouter`] and the message codec, knows neither clock nor socket: it builds
 //! with `--no-default-features`, and that build is the proof. The feature `linux` adds the host.
 //!
-//! Read on in [`router`], the election; then [`state`] and [`schedule`], its timers; then [`Advertisement`].
+//! Read on in [`router`], the election; then [`state`] and [`schedule`], its timers; then [`Advertisement`]. What the
+//! RFC demands and how it is proven is listed in [`conformance`].
 //!
 //! ```
 //! use std::time::Instant;
@@ -52,6 +53,8 @@ mod announce;
 mod auth;
 mod checksum;
 mod config;
+#[doc = include_str!("conformance.md")]
+pub mod conformance {}
 mod counters;
 #[cfg(feature = "linux")]
 pub mod driver;

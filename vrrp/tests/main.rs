@@ -5,13 +5,17 @@
 //! - `settings`: what a reload does.
 //! - `version_2`: what differs in version 2.
 //! - `wire`: messages as bytes.
+//! - `rfc9568`: what else the RFC asks for.
+//! - `conformance`: every MUST of the RFC has its proof.
 //! - `sequences`: laws that hold after any sequence of events.
 //! - `lan`: several routers on a simulated, misbehaving LAN.
 #![expect(unreachable_pub, reason = "the modules of one test binary use each other")]
 
+mod conformance;
 mod election;
 mod lan;
 mod letting_go;
+mod rfc9568;
 mod sequences;
 mod settings;
 mod subject;
