@@ -11,6 +11,7 @@ mod bed;
 mod balance;
 mod check;
 mod drain;
+mod exec;
 mod health;
 mod reload;
 mod retry;

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -64,6 +65,21 @@ pub(crate) enum Command {
     /// Let go for a supervisor that died
     #[command(hide = true)]
     Guard,
+    /// Become a command that a supervisor runs
+    #[command(hide = true)]
+    Exec {
+        /// The user to become.
+        #[arg(long)]
+        uid: u32,
+        /// The group to become.
+        #[arg(long)]
+        gid: u32,
+        /// The file to execute.
+        program: PathBuf,
+        /// What it is told: its name, then its arguments.
+        #[arg(required = true, last = true)]
+        argv: Vec<OsString>,
+    },
 }
 
 /// Which config, and who we are in it.
