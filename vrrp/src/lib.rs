@@ -63,6 +63,8 @@ mod event;
 mod family;
 #[cfg(feature = "linux")]
 pub mod linux;
+mod mac;
+mod neighbour;
 mod peer;
 #[cfg(feature = "linux")]
 pub mod platform;
@@ -72,13 +74,15 @@ pub mod state;
 mod types;
 
 pub use advertisement::{Advertisement, ChecksumForm, DecodeError};
-pub use announce::{ARP_FRAME_LEN, ArpForm, NA_FRAME_LEN, gratuitous_arp, unsolicited_na};
+pub use announce::{ArpForm, gratuitous_arp, unsolicited_na};
 pub use auth::{Auth, Password};
 pub use config::{Checksum, ConfigError, Preempt, RouterConfig, Version};
 pub use counters::{Counters, DecodeErrors};
 pub use envelope::Envelope;
 pub use event::{Action, Event, LinkState, Reason, Role, Transition};
 pub use family::{Family, MULTICAST_GROUP, MULTICAST_GROUP_V6};
+pub use mac::Mac;
+pub use neighbour::{ARP_FRAME_LEN, Neighbour, who_has};
 pub use peer::Peer;
 pub use router::VirtualRouter;
 pub use state::{ActiveState, BackupState, InitializeState, State};

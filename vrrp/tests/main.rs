@@ -4,6 +4,7 @@
 //! - `election`, `letting_go`: stories of one router, in virtual time.
 //! - `settings`: what a reload does.
 //! - `version_2`: what differs in version 2.
+//! - `neighbour`: ARP and neighbor discovery as bytes.
 //! - `wire`: messages as bytes.
 //! - `rfc9568`: what else the RFC asks for.
 //! - `conformance`: every MUST of the RFC has its proof.
@@ -15,6 +16,7 @@ mod conformance;
 mod election;
 mod lan;
 mod letting_go;
+mod neighbour;
 mod rfc9568;
 mod sequences;
 mod settings;

@@ -34,6 +34,7 @@ use crate::counters::DecodeErrors;
 use crate::envelope::Envelope;
 use crate::event::{Event, LinkState};
 use crate::family::Family;
+use crate::mac::Mac;
 use crate::platform::Platform;
 use crate::state::LATE_INTERVALS;
 use crate::types::Vrid;
@@ -217,7 +218,7 @@ fn decode(packet: &Packet<'_>) -> Result<Event, DecodeError> {
 
 impl FrameSocket {
     /// Tells the link that `address` is at `mac`.
-    fn announce(&self, mac: [u8; 6], address: IpAddr) -> io::Result<()> {
+    fn announce(&self, mac: Mac, address: IpAddr) -> io::Result<()> {
         match address {
             IpAddr::V4(address) => [ArpForm::Request, ArpForm::Reply]
                 .into_iter()

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use super::address::inspect;
 use super::netlink::reply;
 use crate::event::LinkState;
+use crate::mac::Mac;
 
 /// Pause before the kernel is asked again after it failed to answer.
 const RETRY: Duration = Duration::from_millis(200);
@@ -29,7 +30,7 @@ pub(super) struct Interface {
     /// `None` while there is no such interface.
     pub(super) index: Option<u32>,
     pub(super) link: LinkState,
-    pub(super) mac: [u8; 6],
+    pub(super) mac: Mac,
     /// Addresses that carry our tag.
     pub(super) ours: BTreeSet<IpAddr>,
     /// Addresses of others.
@@ -40,7 +41,7 @@ impl Interface {
     const ABSENT: Self = Self {
         index: None,
         link: LinkState::Down,
-        mac: [0; 6],
+        mac: Mac::UNKNOWN,
         ours: BTreeSet::new(),
         foreign: BTreeSet::new(),
     };
@@ -89,7 +90,7 @@ impl Interface {
             if let LinkAttribute::Address(mac) = attribute
                 && let Ok(mac) = mac.as_slice().try_into()
             {
-                self.mac = mac;
+                self.mac = Mac(mac);
             }
         }
     }
