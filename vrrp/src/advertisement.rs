@@ -20,6 +20,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::auth::{AUTH_LEN, Auth};
+use crate::checksum::CHECKSUM;
 pub use crate::checksum::ChecksumForm;
 use crate::envelope::Envelope;
 use crate::types::{Interval, Priority, Vrid};
@@ -135,8 +136,7 @@ impl Advertisement {
     pub fn encode(&self, source: IpAddr, destination: IpAddr, form: ChecksumForm) -> Vec<u8> {
         let count = u8::try_from(self.addresses.len()).expect("at most 255 addresses");
         let (version, interval) = self.encode_interval(form);
-        let len = HEADER_LEN + self.addresses.len() * ADDRESS_LEN_MAX + AUTH_LEN;
-        let mut message = Vec::with_capacity(len);
+        let mut message = Vec::with_capacity(self.message_len(form));
         message.extend([version << 4 | TYPE_ADVERTISEMENT, self.vrid.value()]);
         message.extend([self.priority.value(), count]);
         message.extend([interval[0], interval[1], 0, 0]);
@@ -152,8 +152,16 @@ impl Advertisement {
             message.extend(auth.wire_data());
         }
         let checksum = form.compute(&message, source, destination);
-        message[CHECKSUM_AT..HEADER_LEN].copy_from_slice(&checksum.to_be_bytes());
+        message[CHECKSUM].copy_from_slice(&checksum.to_be_bytes());
         message
+    }
+
+    /// Octets of the message, without what may follow it.
+    #[must_use]
+    pub fn message_len(&self, form: ChecksumForm) -> usize {
+        let address_len = self.addresses.first().map_or(0, |first| address_len(*first));
+        let auth_len = if matches!(form, ChecksumForm::Rfc3768(_)) { AUTH_LEN } else { 0 };
+        HEADER_LEN + self.addresses.len() * address_len + auth_len
     }
 
     /// The version, and octets 4 and 5, which hold the interval.
@@ -227,10 +235,10 @@ impl Layout {
     }
 }
 
-fn address_len(source: IpAddr) -> usize {
-    match source {
+fn address_len(address: IpAddr) -> usize {
+    match address {
         IpAddr::V4(_) => 4,
-        IpAddr::V6(_) => ADDRESS_LEN_MAX,
+        IpAddr::V6(_) => 16,
     }
 }
 
@@ -254,11 +262,5 @@ pub(crate) const TTL: u8 = 255;
 /// Octets before the first address.
 const HEADER_LEN: usize = 8;
 
-/// Octets of an IPv6 address.
-const ADDRESS_LEN_MAX: usize = 16;
-
 /// Where the authentication type of version 2 stands.
 const AUTH_TYPE_AT: usize = 4;
-
-/// Where the checksum stands, up to the end of the header.
-const CHECKSUM_AT: usize = 6;

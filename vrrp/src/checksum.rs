@@ -7,10 +7,14 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
+use std::ops::Range;
 
 use crate::auth::Auth;
 use crate::envelope::{Envelope, PROTOCOL};
 use crate::family::MULTICAST_GROUP;
+
+/// Where the checksum stands in a message.
+pub(crate) const CHECKSUM: Range<usize> = 6..8;
 
 /// Which octets a checksum covers over IPv4, and so the version. Over IPv6 all forms of version 3 are the same, and
 /// decoding says [`Rfc9568`](Self::Rfc9568).

@@ -61,6 +61,7 @@ pub mod driver;
 mod envelope;
 mod event;
 mod family;
+pub mod hmac;
 #[cfg(feature = "linux")]
 pub mod linux;
 mod mac;

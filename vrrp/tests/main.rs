@@ -5,6 +5,7 @@
 //! - `settings`: what a reload does.
 //! - `version_2`: what differs in version 2.
 //! - `neighbour`: ARP and neighbor discovery as bytes.
+//! - `hmac`: the trailer that authenticates.
 //! - `wire`: messages as bytes.
 //! - `rfc9568`: what else the RFC asks for.
 //! - `conformance`: every MUST of the RFC has its proof.
@@ -14,6 +15,7 @@
 
 mod conformance;
 mod election;
+mod hmac;
 mod lan;
 mod letting_go;
 mod neighbour;
