@@ -31,7 +31,6 @@ use crate::advertisement::{Advertisement, DecodeError};
 use crate::announce::{ArpForm, gratuitous_arp, unsolicited_na};
 use crate::checksum::ChecksumForm;
 use crate::counters::DecodeErrors;
-use crate::envelope::Envelope;
 use crate::event::{Event, LinkState};
 use crate::family::Family;
 use crate::mac::Mac;
@@ -180,7 +179,7 @@ impl<E: Executor> Linux<E> {
         if self.sockets.is_none() {
             let (name, source) = (&self.interface, self.source);
             let index = self.index()?;
-            let adverts = AdvertSocket::open(name, index, source).map_err(|error| {
+            let adverts = AdvertSocket::open(name, index, source, self.vrid).map_err(|error| {
                 format!("cannot open a VRRP socket on `{name}` with source `{source}`: {error}")
             })?;
             let frames = FrameSocket::open(name)
@@ -208,10 +207,7 @@ impl<E: Executor> Linux<E> {
 }
 
 fn decode(packet: &Packet<'_>) -> Result<Event, DecodeError> {
-    let (envelope, payload) = match *packet {
-        Packet::Whole(packet) => Envelope::from_ipv4(packet)?,
-        Packet::Opened(envelope, payload) => (envelope, payload),
-    };
+    let (envelope, payload) = packet.open()?;
     let (advert, form) = Advertisement::decode(payload, &envelope)?;
     Ok(Event::Advertisement { source: envelope.source, advert, form })
 }
@@ -246,7 +242,7 @@ impl<E: Executor> Platform for Linux<E> {
             };
             tokio::select! {
                 biased;
-                received = sockets.adverts.receive() => match received {
+                received = sockets.adverts.receiver.receive() => match received {
                     Ok(packet) => match decode(&packet) {
                         Ok(event) => return event,
                         Err(error) => self.reject(&error),
@@ -261,7 +257,7 @@ impl<E: Executor> Platform for Linux<E> {
 
     fn pending_event(&mut self) -> Option<Event> {
         loop {
-            let packet = self.sockets.as_mut()?.adverts.try_receive()?;
+            let packet = self.sockets.as_mut()?.adverts.receiver.try_receive()?;
             match decode(&packet) {
                 Ok(event) => return Some(event),
                 Err(error) => self.reject(&error),
