@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use vrrp::linux::Netlink;
 
 use crate::control::{self, Reply, Request};
+use crate::sysctl::Sysctls;
 
 /// Nobody answers, or something else is in the way of asking.
 const UNREACHABLE: u8 = 2;
@@ -62,6 +63,7 @@ pub(crate) fn release(directory: &Path) -> ExitCode {
         ));
         return ExitCode::FAILURE;
     }
+    Sysctls::open(directory).restore();
     match remove_tagged() {
         Ok(removed) if removed.is_empty() => say("no address was left"),
         Ok(removed) => removed.iter().for_each(|address| say(&format!("removed {address}"))),

@@ -24,6 +24,7 @@ mod privilege;
 mod realtime;
 mod status;
 mod supervisor;
+mod sysctl;
 mod worker;
 
 use std::fmt::Display;

@@ -18,7 +18,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep};
-use vrrp::Role;
+use vrrp::{Family, Role};
 
 pub(crate) use start::run;
 
@@ -28,6 +28,7 @@ use crate::control::{Call, Reply, Request, RunDirectory};
 use crate::coordinator::{Coordinator, Notice, Timer};
 use crate::engine::{Engine, Statuses};
 use crate::guard::parent::GuardProcess;
+use crate::sysctl::Sysctls;
 use crate::worker::parent::{Happening, Worker};
 use crate::worker::{Event, KnownServer, Report};
 
@@ -77,6 +78,7 @@ struct Supervisor {
 
     engine: Option<Engine>,
     guard: Option<GuardProcess>,
+    sysctls: Sysctls,
     /// The roles at the last look, to see who stopped to be active.
     roles: BTreeMap<RouterKey, Role>,
 
@@ -126,12 +128,26 @@ impl Supervisor {
                 _ = inbox.terminate.recv() => self.terminate().await,
                 _ = inbox.interrupt.recv() => self.terminate().await,
                 _ = inbox.hangup.recv() => self.reload(None).await,
-                _ = heartbeat.tick() => self.heartbeat(),
+                _ = heartbeat.tick() => {
+                    self.heartbeat();
+                    // For interfaces that have come since.
+                    self.hold_sysctls();
+                }
                 () = changed(statuses.as_mut(), &self.roles) => self.look_at_roles().await,
                 status = exit_of(self.guard.as_mut()) => self.guard_exited(&status),
             }
         }
+        // Its end lets go of addresses that are still held.
+        self.engine = None;
+        self.sysctls.restore();
         ExitCode::SUCCESS
+    }
+
+    /// Sets up the kernel on interfaces with virtual IPv4 addresses.
+    fn hold_sysctls(&mut self) {
+        let routers = self.config.routers.iter();
+        let ipv4 = routers.filter(|router| router.family() == Family::Ipv4);
+        self.sysctls.hold(&ipv4.map(|router| router.interface.as_str()).collect());
     }
 
     async fn handle(&mut self, inner: Inner) {

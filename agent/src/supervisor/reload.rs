@@ -112,6 +112,7 @@ impl Supervisor {
         if self.coordinator.routers_are_started() {
             engine.start_routers().await;
         }
+        self.hold_sysctls();
     }
 
     /// The worker has answered, or never will.

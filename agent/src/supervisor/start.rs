@@ -19,6 +19,7 @@ use crate::coordinator::Coordinator;
 use crate::engine::{Engine, RouterSettings};
 use crate::host::{self, HostFacts};
 use crate::privilege;
+use crate::sysctl::Sysctls;
 use crate::worker::Report;
 
 /// Half a second in all, until an address that is in use counts as somebody else's.
@@ -62,6 +63,7 @@ pub(crate) fn run(options: Options) -> Result<ExitCode, String> {
             interrupt,
             hangup,
         };
+        let sysctls = Sysctls::open(&options.run_directory);
         let mut supervisor = Supervisor {
             options,
             source,
@@ -74,6 +76,7 @@ pub(crate) fn run(options: Options) -> Result<ExitCode, String> {
             listeners,
             engine: None,
             guard: None,
+            sysctls,
             roles: BTreeMap::new(),
             worker: None,
             generation: 0,
@@ -87,6 +90,7 @@ pub(crate) fn run(options: Options) -> Result<ExitCode, String> {
             exiting: false,
             _run_directory: run_directory,
         };
+        supervisor.hold_sysctls();
         if !routers.is_empty() {
             remove_leftovers().await;
             let engine = Engine::start().map_err(cannot)?;
