@@ -47,7 +47,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         run: RunDirectory,
     },
-    /// Remove virtual addresses that a crash left: those that carry our tag, and no others
+    /// Undo what a crash left: virtual addresses that carry our tag, and no others, and kernel settings
     Release {
         #[command(flatten)]
         run: RunDirectory,

@@ -4,6 +4,7 @@
 //! [`Verdict`]. Those that the demo shows too keep the event in a function of its own, next to the
 //! drill.
 
+pub mod arp_flux;
 pub mod backend_cut;
 pub mod backend_loss;
 pub mod bad_config;
@@ -66,6 +67,7 @@ pub const DRILLS: &[Drill] = &[
     Drill { name: "cold_start", needs: &[], run: |b| cold_start::run(b).boxed_local() },
     Drill { name: "vip_deleted", needs: &[], run: |b| vip_deleted::run(b).boxed_local() },
     Drill { name: "stale_vip", needs: &[], run: |binary| stale_vip::run(binary).boxed_local() },
+    Drill { name: "arp_flux", needs: &[], run: |binary| arp_flux::run(binary).boxed_local() },
     Drill { name: "reload", needs: &[], run: |binary| reload::run(binary).boxed_local() },
     Drill { name: "bad_config", needs: &[], run: |b| bad_config::run(b).boxed_local() },
     Drill { name: "privileges", needs: &[], run: |b| privileges::run(b).boxed_local() },

@@ -16,6 +16,7 @@
 //! Built over netlink, without any foreign program. It knows nothing of `haagent`: the boxes that
 //! run on the routers are in [`router`](crate::router).
 
+pub mod arp;
 pub mod holders;
 pub mod netlink;
 pub mod node;
