@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, LocalSet};
 use tokio::time::timeout;
-use vrrp::RouterConfig;
 use vrrp::driver::{self, Driver};
 use vrrp::linux::Linux;
+use vrrp::{LinkConfig, LinkId, Role, RouterConfig};
 
 use crate::config::RouterKey;
 use crate::guard::parent::Guard;
@@ -22,19 +23,40 @@ const QUEUE: usize = 64;
 /// Longest wait for one virtual router to let go.
 const RELEASE_DEADLINE: Duration = Duration::from_secs(2);
 
-/// A virtual router: where it lives, and what it is told.
+/// Virtual routers that move as one, often a single one: where they live, and what they are told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RouterSettings {
-    pub(crate) key: RouterKey,
+pub(crate) struct GroupSettings {
+    /// Each is a link of the election, in its order.
+    pub(crate) keys: Vec<RouterKey>,
     pub(crate) config: RouterConfig,
 }
 
 /// What the virtual routers are doing.
-pub(crate) type Statuses = BTreeMap<RouterKey, driver::Status>;
+pub(crate) type Statuses = BTreeMap<RouterKey, RouterStatus>;
+
+/// What one virtual router is doing.
+#[derive(Clone, Debug)]
+pub(crate) struct RouterStatus {
+    /// Its whole group.
+    pub(crate) group: Arc<driver::Status>,
+    /// Which link of it this is.
+    pub(crate) link: LinkId,
+}
+
+impl RouterStatus {
+    pub(crate) fn role(&self) -> Role {
+        self.group.role
+    }
+
+    /// What it was told.
+    pub(crate) fn config(&self) -> &LinkConfig {
+        self.group.config.link(self.link)
+    }
+}
 
 enum Command {
     Guard(OwnedFd),
-    Configure(Vec<RouterSettings>, oneshot::Sender<io::Result<()>>),
+    Configure(Vec<GroupSettings>, oneshot::Sender<io::Result<()>>),
     Start,
     Release(oneshot::Sender<()>),
 }
@@ -70,9 +92,9 @@ impl Engine {
     }
 
     /// Makes these the virtual routers; those that did not change are not touched.
-    pub(crate) async fn configure(&self, routers: Vec<RouterSettings>) -> io::Result<()> {
+    pub(crate) async fn configure(&self, groups: Vec<GroupSettings>) -> io::Result<()> {
         let (done, answer) = oneshot::channel();
-        self.send(Command::Configure(routers, done)).await;
+        self.send(Command::Configure(groups, done)).await;
         answer.await.unwrap_or_else(|_| Err(io::Error::other("the VRRP thread is gone")))
     }
 
@@ -118,12 +140,13 @@ impl Drop for Engine {
 struct Fleet {
     guard: Guard,
     publish: watch::Sender<Statuses>,
-    routers: BTreeMap<RouterKey, Member>,
+    /// By the virtual routers in them: another set is another group.
+    groups: BTreeMap<Vec<RouterKey>, Group>,
     started: bool,
 }
 
-struct Member {
-    settings: RouterSettings,
+struct Group {
+    settings: GroupSettings,
     commands: mpsc::Sender<driver::Command>,
     driver: tokio::task::JoinHandle<()>,
     follower: AbortHandle,
@@ -131,7 +154,7 @@ struct Member {
 
 impl Fleet {
     fn new(publish: watch::Sender<Statuses>) -> Self {
-        Self { guard: Guard::default(), publish, routers: BTreeMap::new(), started: false }
+        Self { guard: Guard::default(), publish, groups: BTreeMap::new(), started: false }
     }
 
     async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
@@ -141,8 +164,8 @@ impl Fleet {
                     self.guard.replace(socket);
                     self.tell_all(|| driver::Command::Rearm).await;
                 }
-                Command::Configure(routers, done) => {
-                    let _ = done.send(self.configure(routers).await);
+                Command::Configure(groups, done) => {
+                    let _ = done.send(self.configure(groups).await);
                 }
                 Command::Start => {
                     self.started = true;
@@ -155,24 +178,24 @@ impl Fleet {
                 }
             }
         }
-        let keys: Vec<_> = self.routers.keys().cloned().collect();
-        for key in keys {
-            self.remove(&key).await;
+        let all: Vec<_> = self.groups.keys().cloned().collect();
+        for keys in all {
+            self.remove(&keys).await;
         }
     }
 
     async fn tell_all(&self, command: impl Fn() -> driver::Command) {
-        for member in self.routers.values() {
-            // A driver ends only when its member is removed.
-            let _ = member.commands.send(command()).await;
+        for group in self.groups.values() {
+            // A driver ends only when its group is removed.
+            let _ = group.commands.send(command()).await;
         }
     }
 
     async fn release(&self) {
         let mut answers = Vec::new();
-        for member in self.routers.values() {
+        for group in self.groups.values() {
             let (done, answer) = oneshot::channel();
-            let _ = member.commands.send(driver::Command::Release(done)).await;
+            let _ = group.commands.send(driver::Command::Release(done)).await;
             answers.push(answer);
         }
         for answer in answers {
@@ -182,23 +205,24 @@ impl Fleet {
         }
     }
 
-    async fn configure(&mut self, routers: Vec<RouterSettings>) -> io::Result<()> {
+    /// What is gone or made anew lets go of its addresses before anything takes them up.
+    async fn configure(&mut self, groups: Vec<GroupSettings>) -> io::Result<()> {
         let stale: Vec<_> = self
-            .routers
+            .groups
             .values()
-            .filter(|member| !routers.iter().any(|router| member.stays_for(router)))
-            .map(|member| member.settings.key.clone())
+            .filter(|running| !groups.iter().any(|group| running.stays_for(group)))
+            .map(|running| running.settings.keys.clone())
             .collect();
-        for key in stale {
-            self.remove(&key).await;
+        for keys in stale {
+            self.remove(&keys).await;
         }
-        for settings in routers {
-            match self.routers.get_mut(&settings.key) {
-                Some(member) if member.settings == settings => {}
-                Some(member) => {
+        for settings in groups {
+            match self.groups.get_mut(&settings.keys) {
+                Some(group) if group.settings == settings => {}
+                Some(group) => {
                     let config = settings.config.clone();
-                    let _ = member.commands.send(driver::Command::Reconfigure(config)).await;
-                    member.settings = settings;
+                    let _ = group.commands.send(driver::Command::Reconfigure(config)).await;
+                    group.settings = settings;
                 }
                 None => self.add(settings).await?,
             }
@@ -206,57 +230,71 @@ impl Fleet {
         Ok(())
     }
 
-    async fn add(&mut self, settings: RouterSettings) -> io::Result<()> {
-        let (interface, config) = (&settings.key.interface, &settings.config);
-        let host =
-            Linux::open(interface, config.vrid(), config.source(), self.guard.clone()).await?;
-        let (driver, status) = Driver::new(settings.config.clone(), host);
+    async fn add(&mut self, settings: GroupSettings) -> io::Result<()> {
+        let GroupSettings { keys, config } = &settings;
+        let mut hosts = Vec::new();
+        for (id, key) in config.link_ids().zip(keys) {
+            let (link, guard) = (config.link(id), self.guard.clone());
+            hosts.push(Linux::open(id, &key.interface, link.vrid(), link.source(), guard).await?);
+        }
+        let (driver, status) = Driver::new(config.clone(), hosts);
         let (commands, receiver) = mpsc::channel(QUEUE);
         if self.started {
             let _ = commands.send(driver::Command::Start).await;
         }
         let driver = tokio::task::spawn_local(driver.run(receiver));
-        let follow = follow(settings.key.clone(), status, self.publish.clone());
+        let follow = follow(keys.clone(), status, self.publish.clone());
         let follower = tokio::task::spawn_local(follow).abort_handle();
-        let member = Member { settings, commands, driver, follower };
-        self.routers.insert(member.settings.key.clone(), member);
+        let group = Group { settings, commands, driver, follower };
+        self.groups.insert(group.settings.keys.clone(), group);
         Ok(())
     }
 
-    async fn remove(&mut self, key: &RouterKey) {
-        let Some(member) = self.routers.remove(key) else { return };
+    async fn remove(&mut self, keys: &[RouterKey]) {
+        let Some(group) = self.groups.remove(keys) else { return };
         // The end of its commands makes the driver let go and return.
-        drop(member.commands);
-        if timeout(RELEASE_DEADLINE, member.driver).await.is_err() {
-            tracing::error!("{key} did not let go in time");
+        drop(group.commands);
+        if timeout(RELEASE_DEADLINE, group.driver).await.is_err() {
+            tracing::error!("{} did not let go in time", names(keys));
         }
-        member.follower.abort();
+        group.follower.abort();
         self.publish.send_modify(|statuses| {
-            statuses.remove(key);
+            for key in keys {
+                statuses.remove(key);
+            }
         });
     }
 }
 
-impl Member {
+impl Group {
     /// Whether the running driver can go on with these settings.
-    fn stays_for(&self, other: &RouterSettings) -> bool {
-        let (ours, theirs) = (&self.settings, other);
-        ours.key == theirs.key && ours.config.source() == theirs.config.source()
+    fn stays_for(&self, other: &GroupSettings) -> bool {
+        let sources = |settings: &GroupSettings| -> Vec<_> {
+            settings.config.links().iter().map(LinkConfig::source).collect()
+        };
+        self.settings.keys == other.keys && sources(&self.settings) == sources(other)
     }
 }
 
 async fn follow(
-    key: RouterKey,
+    keys: Vec<RouterKey>,
     mut status: watch::Receiver<driver::Status>,
     publish: watch::Sender<Statuses>,
 ) {
     loop {
-        let current = status.borrow_and_update().clone();
+        let group = Arc::new(status.borrow_and_update().clone());
         publish.send_modify(|statuses| {
-            statuses.insert(key.clone(), current);
+            for (link, key) in group.config.link_ids().zip(&keys) {
+                statuses.insert(key.clone(), RouterStatus { group: Arc::clone(&group), link });
+            }
         });
         if status.changed().await.is_err() {
             return;
         }
     }
+}
+
+/// Virtual routers in the log.
+fn names(keys: &[RouterKey]) -> String {
+    keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -1,12 +1,14 @@
-//! Runs one virtual router on a host: wait, handle, perform, publish.
+//! Runs one virtual router on its links: wait, handle, perform, publish.
 //!
 //! The only place of this crate that reads the clock. Nothing here is slow: no name lookup, no disk,
 //! no lock. Advertisements that wait are read before a timer is believed, so that a process that was
-//! late does not take silence for the peer's. A process that was stopped half-way through its actions
+//! late does not take silence for the peer's: on all links, for any of them can keep it a backup. A process that was stopped half-way through its actions
 //! claims nothing more once the guard may have let go for it.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
+use futures_util::future::select_all;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep_until;
 
@@ -18,7 +20,7 @@ use crate::event::{Action, Event, Role, Transition};
 use crate::peer::Peer;
 use crate::platform::Platform;
 use crate::router::VirtualRouter;
-use crate::state::LATE_INTERVALS;
+use crate::types::LinkId;
 
 /// What the owner of a driver orders.
 #[derive(Debug)]
@@ -27,7 +29,7 @@ pub enum Command {
     Start,
     /// Let go of the addresses and leave the election; answered when that is done.
     Release(oneshot::Sender<()>),
-    /// Use these settings from now on.
+    /// Use these settings, which have as many links, from now on.
     Reconfigure(RouterConfig),
     /// The guard was replaced: tell it again what to do.
     Rearm,
@@ -40,46 +42,60 @@ pub struct Status {
     pub role: Role,
     /// What it was told.
     pub config: RouterConfig,
-    /// The last router heard on the link.
-    pub peer: Option<Peer>,
     /// The last change of state.
     pub last_transition: Option<Transition>,
+    /// The longest time that a timer was honoured late.
+    pub scheduling_delay_max: Duration,
+    /// What is known of each link.
+    pub links: Vec<LinkStatus>,
+}
+
+/// What is known of a link of a virtual router.
+#[derive(Clone, Debug)]
+pub struct LinkStatus {
+    /// The last router heard there.
+    pub peer: Option<Peer>,
     /// Counted since the start.
     pub counters: Counters,
     /// Packets that were no valid advertisement.
     pub decode_errors: DecodeErrors,
-    /// The longest time that a timer was honoured late.
-    pub scheduling_delay_max: Duration,
 }
 
-/// One virtual router and its host.
+/// One virtual router and its links.
 #[derive(Debug)]
 pub struct Driver<P> {
     router: VirtualRouter,
-    platform: P,
+    links: Vec<Driven<P>>,
     status: watch::Sender<Status>,
     scheduling_delay_max: Duration,
-    /// What the guard was told last, if it is armed.
-    armed: Option<(Advertisement, ChecksumForm)>,
     /// When the guard last heard from us, or a little before, if it is armed.
     heard_at: Option<Instant>,
 }
 
+/// A link, and what the guard was told last about it, if it is armed.
+#[derive(Debug)]
+struct Driven<P> {
+    platform: P,
+    armed: Option<Farewell>,
+}
+
+/// What lets go on a link, and after how long a silence.
+type Farewell = ((Advertisement, ChecksumForm), Duration);
+
 impl<P: Platform> Driver<P> {
     /// A router that takes part in nothing until it gets [`Command::Start`].
+    ///
+    /// # Panics
+    /// Unless there are as many platforms as the settings have links, in the same order.
     #[must_use]
-    pub fn new(config: RouterConfig, platform: P) -> (Self, watch::Receiver<Status>) {
+    pub fn new(config: RouterConfig, platforms: Vec<P>) -> (Self, watch::Receiver<Status>) {
+        assert_eq!(config.links().len(), platforms.len(), "every link has a platform");
+        let driven = |platform| Driven { platform, armed: None };
+        let links: Vec<_> = platforms.into_iter().map(driven).collect();
         let router = VirtualRouter::new(config);
-        let (status, receiver) = watch::channel(status_of(&router, &platform, Duration::ZERO));
-        let driver = Self {
-            router,
-            platform,
-            status,
-            scheduling_delay_max: Duration::ZERO,
-            armed: None,
-            heard_at: None,
-        };
-        (driver, receiver)
+        let (status, receiver) = watch::channel(status_of(&router, &links, Duration::ZERO));
+        let scheduling_delay_max = Duration::ZERO;
+        (Self { router, links, status, scheduling_delay_max, heard_at: None }, receiver)
     }
 
     /// Runs until the sender of the commands is dropped, then lets go.
@@ -92,7 +108,7 @@ impl<P: Platform> Driver<P> {
                     Some(command) => self.obey(command).await,
                     None => break,
                 },
-                event = self.platform.next_event() => self.handle(event).await,
+                event = next_event(&mut self.links) => self.handle(event).await,
                 () = wait_until(deadline) => self.time_out(deadline).await,
             }
         }
@@ -107,17 +123,24 @@ impl<P: Platform> Driver<P> {
                 // The asker may have given up; that changes nothing here.
                 let _ = done.send(());
             }
-            Command::Reconfigure(config) => self.handle(Event::Reconfigure(config)).await,
+            Command::Reconfigure(config) => {
+                assert_eq!(config.links().len(), self.links.len(), "links stay");
+                self.handle(Event::Reconfigure(config)).await;
+            }
             Command::Rearm => {
-                self.armed = None;
+                for link in &mut self.links {
+                    link.armed = None;
+                }
                 self.arm();
             }
         }
     }
 
     async fn time_out(&mut self, deadline: Option<Instant>) {
-        while let Some(event) = self.platform.pending_event() {
-            self.handle(event).await;
+        for link in self.router.config().link_ids() {
+            while let Some(event) = self.links[link.index()].platform.pending_event() {
+                self.handle(event).await;
+            }
         }
         if let Some(deadline) = deadline {
             let delay = now().saturating_duration_since(deadline);
@@ -131,11 +154,11 @@ impl<P: Platform> Driver<P> {
         let mut actions = self.router.handle(event, decided_at);
         // A failed action comes back as an event; the actions it causes are performed, their failures logged.
         if let Err(error) = self.perform(actions, decided_at).await {
-            tracing::error!(vrid = %self.router.config().vrid(), %error, "action failed");
+            tracing::error!(vrid = %Vrids(self.router.config()), %error, "action failed");
             let failed_at = now();
             actions = self.router.handle(Event::ActionFailed(error), failed_at);
             if let Err(error) = self.perform(actions, failed_at).await {
-                tracing::error!(vrid = %self.router.config().vrid(), %error, "action failed");
+                tracing::error!(vrid = %Vrids(self.router.config()), %error, "action failed");
             }
         }
         self.publish();
@@ -146,18 +169,18 @@ impl<P: Platform> Driver<P> {
         for action in actions {
             let in_time = self.check_in_time(decided_at);
             let outcome = match action {
-                Action::RemoveAddresses(addresses) => {
-                    self.platform.remove_addresses(&addresses).await
+                Action::RemoveAddresses { link, addresses } => {
+                    self.platform(link).remove_addresses(&addresses).await
                 }
                 _ if in_time.is_err() => in_time,
-                Action::AddAddresses { addresses, lease } => {
+                Action::AddAddresses { link, addresses, lease } => {
                     self.arm();
-                    self.platform.add_addresses(&addresses, lease).await
+                    self.platform(link).add_addresses(&addresses, lease).await
                 }
-                Action::Advertise(advert, form) => self.advertise(&advert, form),
+                Action::Advertise { link, advert, form } => self.advertise(link, &advert, form),
                 // What could not be added must not be announced.
-                Action::Announce(_) if result.is_err() => continue,
-                Action::Announce(addresses) => self.platform.announce(&addresses),
+                Action::Announce { .. } if result.is_err() => continue,
+                Action::Announce { link, addresses } => self.platform(link).announce(&addresses),
             };
             // The rest is carried out all the same: a release must not stop half-way.
             result = result.and(outcome);
@@ -166,49 +189,78 @@ impl<P: Platform> Driver<P> {
         result
     }
 
-    /// An active router that stood still for three intervals may have lost the addresses to the guard and then to a
-    /// peer, even if it stood still after it decided what to do.
+    fn platform(&mut self, link: LinkId) -> &mut P {
+        &mut self.links[link.index()].platform
+    }
+
+    /// An active router that stood still for too long may have lost the addresses to the guard and then to a peer, even
+    /// if it stood still after it decided what to do.
     fn check_in_time(&self, decided_at: Instant) -> Result<(), String> {
         let silence = now().saturating_duration_since(self.heard_at.unwrap_or(decided_at));
-        let patience = self.router.config().interval().duration() * LATE_INTERVALS;
-        if self.router.role() == Role::Active && silence >= patience {
+        if self.router.role() == Role::Active && silence >= self.router.config().patience() {
             return Err(format!("the process was stopped for {} ms", silence.as_millis()));
         }
         Ok(())
     }
 
-    /// Puts off the guard as well.
-    fn advertise(&mut self, advert: &Advertisement, form: ChecksumForm) -> Result<(), String> {
+    /// Puts off the guard as well, on all links: they hang together.
+    fn advertise(
+        &mut self,
+        link: LinkId,
+        advert: &Advertisement,
+        form: ChecksumForm,
+    ) -> Result<(), String> {
         let heard_at = now();
-        self.platform.advertise(advert, form)?;
-        self.heard_at = self.heard_at.map(|_| heard_at);
+        self.platform(link).advertise(advert, form)?;
+        if self.heard_at.is_some() {
+            self.beat(heard_at);
+        }
         Ok(())
+    }
+
+    fn beat(&mut self, heard_at: Instant) {
+        for link in &mut self.links {
+            link.platform.beat();
+        }
+        self.heard_at = Some(heard_at);
     }
 
     /// The guard knows what to do exactly while we hold addresses.
     fn arm(&mut self) {
-        let due = (self.router.role() == Role::Active).then(|| self.router.farewell());
-        if due == self.armed {
-            return;
+        let heard_at = now();
+        let config = self.router.config();
+        let holds = self.router.role() == Role::Active;
+        let mut is_changed = false;
+        for (id, link) in config.link_ids().zip(&mut self.links) {
+            let due = holds.then(|| (self.router.farewell(id), config.patience()));
+            if due == link.armed {
+                continue;
+            }
+            match &due {
+                Some(((farewell, form), patience)) => {
+                    link.platform.arm(farewell, *form, *patience);
+                }
+                None => link.platform.disarm(),
+            }
+            link.armed = due;
+            is_changed = true;
         }
-        self.heard_at = due.as_ref().map(|_| now());
-        match &due {
-            Some((farewell, form)) => self.platform.arm(farewell, *form),
-            None => self.platform.disarm(),
+        match (is_changed, holds) {
+            (true, true) => self.beat(heard_at),
+            (true, false) => self.heard_at = None,
+            (false, _) => {}
         }
-        self.armed = due;
     }
 
     fn publish(&self) {
-        let status = status_of(&self.router, &self.platform, self.scheduling_delay_max);
+        let status = status_of(&self.router, &self.links, self.scheduling_delay_max);
         let before = self.status.send_replace(status);
         let after = self.router.last_transition();
         if let Some(transition) = after
             && before.last_transition.as_ref() != after
         {
-            let config = self.router.config();
             tracing::info!(
-                vrid = %config.vrid(),
+                vrid = %Vrids(self.router.config()),
                 from = %transition.from,
                 to = %transition.to,
                 reason = %transition.reason,
@@ -218,19 +270,41 @@ impl<P: Platform> Driver<P> {
     }
 }
 
-fn status_of(
+fn status_of<P: Platform>(
     router: &VirtualRouter,
-    platform: &impl Platform,
+    links: &[Driven<P>],
     scheduling_delay_max: Duration,
 ) -> Status {
+    let link_status = |(id, link): (LinkId, &Driven<P>)| LinkStatus {
+        peer: router.peer(id).copied(),
+        counters: router.counters(id).clone(),
+        decode_errors: link.platform.decode_errors().clone(),
+    };
     Status {
         role: router.role(),
         config: router.config().clone(),
-        peer: router.peer().copied(),
         last_transition: router.last_transition().cloned(),
-        counters: router.counters().clone(),
-        decode_errors: platform.decode_errors().clone(),
         scheduling_delay_max,
+        links: router.config().link_ids().zip(links).map(link_status).collect(),
+    }
+}
+
+/// The next event of any link; the first link's first. Cancel-safe, as each of them is.
+async fn next_event<P: Platform>(links: &mut [Driven<P>]) -> Event {
+    let events = links.iter_mut().map(|link| Box::pin(link.platform.next_event()));
+    select_all(events).await.0
+}
+
+/// A virtual router in the log, as its links know it.
+struct Vrids<'a>(&'a RouterConfig);
+
+impl fmt::Display for Vrids<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, link) in self.0.links().iter().enumerate() {
+            let separator = if index == 0 { "" } else { "," };
+            write!(f, "{separator}{}", link.vrid())?;
+        }
+        Ok(())
     }
 }
 

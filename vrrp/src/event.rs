@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::advertisement::Advertisement;
 use crate::checksum::ChecksumForm;
 use crate::config::RouterConfig;
-use crate::types::Priority;
+use crate::types::{LinkId, Priority};
 
 /// Something that happened to a virtual router.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum Event {
     Timer,
     /// A valid advertisement for our VRID arrived.
     Advertisement {
+        /// Where it arrived.
+        link: LinkId,
         /// The sender's address in the IP header; breaks ties.
         source: IpAddr,
         /// The message.
@@ -27,14 +29,41 @@ pub enum Event {
         /// Which version and checksum the sender uses.
         form: ChecksumForm,
     },
-    /// The interface gained or lost its carrier, or was removed.
-    Link(LinkState),
+    /// An interface gained or lost its carrier, or was removed.
+    Link {
+        /// Which one.
+        link: LinkId,
+        /// How it is now.
+        state: LinkState,
+    },
     /// A virtual address that we hold was removed by someone else.
-    AddressLost(IpAddr),
+    AddressLost {
+        /// Where it was.
+        link: LinkId,
+        /// The address.
+        address: IpAddr,
+    },
     /// The host could not carry out an action; the text says why.
     ActionFailed(String),
     /// New settings. Equal settings cause no action and touch no timer.
     Reconfigure(RouterConfig),
+}
+
+impl Event {
+    /// The link that it happened on, if it concerns one.
+    #[must_use]
+    pub fn link(&self) -> Option<LinkId> {
+        match self {
+            Self::Advertisement { link, .. }
+            | Self::Link { link, .. }
+            | Self::AddressLost { link, .. } => Some(*link),
+            Self::Startup
+            | Self::Shutdown
+            | Self::Timer
+            | Self::ActionFailed(_)
+            | Self::Reconfigure(_) => None,
+        }
+    }
 }
 
 /// Whether the interface can carry packets.
@@ -51,17 +80,36 @@ pub enum LinkState {
 pub enum Action {
     /// Add these addresses, or renew their lease: idempotent. They vanish by themselves after `lease` without renewal.
     AddAddresses {
+        /// Where.
+        link: LinkId,
         /// The virtual addresses.
         addresses: Vec<IpAddr>,
         /// The kernel removes an address that was not renewed for this long; whole seconds.
         lease: Duration,
     },
     /// Remove these addresses; absent ones are no error.
-    RemoveAddresses(Vec<IpAddr>),
+    RemoveAddresses {
+        /// Where.
+        link: LinkId,
+        /// The virtual addresses.
+        addresses: Vec<IpAddr>,
+    },
     /// Send the advertisement.
-    Advertise(Advertisement, ChecksumForm),
+    Advertise {
+        /// Where.
+        link: LinkId,
+        /// The message.
+        advert: Advertisement,
+        /// How it is to be written.
+        form: ChecksumForm,
+    },
     /// Tell the link who holds these addresses: gratuitous ARP or unsolicited NA (RFC 9568 §8.1.2, §8.2.2).
-    Announce(Vec<IpAddr>),
+    Announce {
+        /// Where.
+        link: LinkId,
+        /// The virtual addresses.
+        addresses: Vec<IpAddr>,
+    },
 }
 
 /// The state of a virtual router without its timers (RFC 9568 §6.4).
@@ -128,9 +176,9 @@ pub enum Reason {
     },
     /// We did not run for this long, so that another router may be active by now.
     Late(Duration),
-    /// The interface lost its carrier.
+    /// An interface lost its carrier.
     LinkDown,
-    /// The interface has its carrier again.
+    /// All interfaces have their carrier again.
     LinkUp,
     /// The host failed to carry out an action.
     Fault(String),
@@ -138,7 +186,7 @@ pub enum Reason {
     Retry,
     /// The router was told to let go.
     Shutdown,
-    /// The VRID, the source address or the version was changed, which makes us another participant.
+    /// The links or their VRID, source address or version were changed, which makes us another participant.
     Reconfigured,
 }
 
@@ -161,7 +209,7 @@ impl fmt::Display for Reason {
             Self::Fault(text) => write!(f, "fault: {text}"),
             Self::Retry => f.write_str("trying again after a fault"),
             Self::Shutdown => f.write_str("shut down"),
-            Self::Reconfigured => f.write_str("new VRID, source address or version"),
+            Self::Reconfigured => f.write_str("new links, VRID, source address or version"),
         }
     }
 }

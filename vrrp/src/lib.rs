@@ -1,7 +1,7 @@
 //! VRRP (RFC 9568; over IPv4 also version 2, RFC 3768): the election as a state machine without I/O, and its Linux
 //! host.
 //!
-//! A *virtual router* is one or more addresses of one [`Family`] that wander between boxes. Each box runs a
+//! A *virtual router* is a set of addresses that wander between boxes. Each box runs a
 //! [`VirtualRouter`] for it; one of them is *active* and holds the addresses, the others are *backups*:
 //!
 //! - The active router advertises itself every interval. A backup that hears nothing for three intervals and its
@@ -11,6 +11,7 @@
 //! - Two active routers that hear each other settle it at once: the higher priority stays, then the higher source
 //!   address.
 //! - A stronger backup leaves a weaker active router alone unless told to [`Preempt`].
+//! - A virtual router has one or more links, for example the two sides of a pair of gateways. They move as one.
 //!
 //! ```text
 //!   socket ─ Envelope, Advertisement::decode ─┐                          ┌─ Advertise ─ encode ─ socket
@@ -26,12 +27,12 @@
 //!
 //! ```
 //! use std::time::Instant;
-//! use vrrp::{Action, Event, Role, RouterConfig, VirtualRouter, Vrid};
+//! use vrrp::{Action, Event, LinkConfig, Role, RouterConfig, VirtualRouter, Vrid};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let vrid = Vrid::new(51).ok_or("VRID 0")?;
-//! let config = RouterConfig::new(vrid, "192.0.2.2".parse()?, vec!["192.0.2.1".parse()?])?;
-//! let mut router = VirtualRouter::new(config);
+//! let link = LinkConfig::new(vrid, "192.0.2.2".parse()?, vec!["192.0.2.1".parse()?])?;
+//! let mut router = VirtualRouter::new(RouterConfig::new(link));
 //!
 //! # #[expect(clippy::disallowed_methods, reason = "an example has no driver")]
 //! let started_at = Instant::now();
@@ -41,7 +42,8 @@
 //! let due = router.poll_timeout().ok_or("no timer")?;
 //! assert_eq!((due - started_at).as_millis(), 3_609);
 //! let actions = router.handle(Event::Timer, due);
-//! assert!(matches!(actions[..], [Action::Advertise(..), Action::AddAddresses { .. }, Action::Announce(_)]));
+//! use Action::{AddAddresses, Advertise, Announce};
+//! assert!(matches!(actions[..], [Advertise { .. }, AddAddresses { .. }, Announce { .. }]));
 //! assert_eq!(router.role(), Role::Active);
 //! # Ok(())
 //! # }
@@ -77,7 +79,7 @@ mod types;
 pub use advertisement::{Advertisement, ChecksumForm, DecodeError};
 pub use announce::{ArpForm, gratuitous_arp, unsolicited_na};
 pub use auth::{Auth, Password};
-pub use config::{Checksum, ConfigError, Preempt, RouterConfig, Version};
+pub use config::{Checksum, ConfigError, LinkConfig, Preempt, RouterConfig, Version};
 pub use counters::{Counters, DecodeErrors};
 pub use envelope::Envelope;
 pub use event::{Action, Event, LinkState, Reason, Role, Transition};
@@ -87,4 +89,4 @@ pub use neighbour::{ARP_FRAME_LEN, Neighbour, who_has};
 pub use peer::Peer;
 pub use router::VirtualRouter;
 pub use state::{ActiveState, BackupState, InitializeState, State};
-pub use types::{Interval, Priority, Vrid};
+pub use types::{Interval, LinkId, Priority, Vrid};

@@ -8,11 +8,11 @@ use crate::checksum::ChecksumForm;
 use crate::counters::DecodeErrors;
 use crate::event::Event;
 
-/// A host with one interface on which a virtual router lives.
+/// One interface of a host, as one link of a virtual router.
 ///
 /// Errors are texts for the operator: they become the reason of a fault.
 pub trait Platform {
-    /// The next advertisement, change of the link or lost address. Cancel-safe.
+    /// The next advertisement, change of the link or lost address on this link. Cancel-safe.
     fn next_event(&mut self) -> impl Future<Output = Event>;
 
     /// An advertisement that waits unread, if there is one: they are looked at before a timer is believed.
@@ -43,9 +43,12 @@ pub trait Platform {
     /// When a frame could not be handed to the kernel.
     fn announce(&mut self, addresses: &[IpAddr]) -> Result<(), String>;
 
-    /// From now on, should this process die, or neither advertise nor say this again for three intervals, the addresses
-    /// in this advertisement are to be removed, and it is to be sent.
-    fn arm(&mut self, farewell: &Advertisement, form: ChecksumForm);
+    /// From now on, should this process die, or neither [`beat`](Self::beat) nor say this again for as long as
+    /// `patience`, the addresses in this advertisement are to be removed, and it is to be sent.
+    fn arm(&mut self, farewell: &Advertisement, form: ChecksumForm, patience: Duration);
+
+    /// The router has advertised, on this link or on another. Must not block; does nothing unless armed.
+    fn beat(&mut self);
 
     /// Takes back what [`arm`](Self::arm) said.
     fn disarm(&mut self);

@@ -1,4 +1,4 @@
-//! The election: one virtual router of RFC 9568 as a state machine.
+//! The election: one virtual router of RFC 9568 as a state machine, on one link or on several that move as one.
 //!
 //! ```text
 //!                      +---------------+
@@ -24,15 +24,18 @@
 //! - **Leases.** The addresses vanish by themselves unless renewed, so that a dead or frozen process cannot keep them.
 //! - **Lost addresses** are added again at once. Who loses the same one [`LOSSES_MAX`] times within [`LOSSES_WITHIN`]
 //!   has another program against him, and lets go: an address that flaps serves nobody.
-//! - **Contradiction.** An active router that hears a weaker one advertises at once (RFC 9568 §6.4.3) and announces
-//!   again. A loser advertises once more after it let go, because the winner may not have heard it before.
+//! - **Contradiction.** An active router that hears a weaker one, or one that lets go, advertises at once (RFC 9568
+//!   §6.4.3) and announces again: somebody else held the addresses. A loser advertises once more after it let go, because
+//!   the winner may not have heard it before.
+//! - **Several links** share one state, so that a box has the addresses of all of them or of none. It claims them when
+//!   the silence has lasted long enough on every link, and lets go of all when one link is lost, hears a stronger router,
+//!   or has a fault. A router that lets go on one link is taken to let go on all.
 
 mod active;
 mod hear;
 mod losses;
 mod reconfigure;
 
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crate::advertisement::Advertisement;
@@ -44,36 +47,51 @@ pub use crate::peer::Peer;
 use crate::router::losses::Losses;
 pub use crate::router::losses::{LOSSES_MAX, LOSSES_WITHIN};
 use crate::state::{ActiveState, BackupState, InitializeState, State};
-use crate::types::Priority;
+use crate::types::{LinkId, Priority};
 
 /// One virtual router on one box.
 #[derive(Clone, Debug)]
 pub struct VirtualRouter {
     config: RouterConfig,
     state: State,
-    link: LinkState,
-    peer: Option<Peer>,
+    /// As many as the settings have.
+    links: Vec<Link>,
     last_transition: Option<Transition>,
-    counters: Counters,
-    losses: Losses,
     /// How long the next fault keeps us out of the election.
     backoff: Duration,
     /// What the event being handled has led to so far.
     actions: Vec<Action>,
 }
 
+/// What is known of a link, whatever the state.
+#[derive(Clone, Debug)]
+struct Link {
+    state: LinkState,
+    peer: Option<Peer>,
+    counters: Counters,
+    losses: Losses,
+}
+
+impl Link {
+    fn new() -> Self {
+        Self {
+            state: LinkState::Up,
+            peer: None,
+            counters: Counters::default(),
+            losses: Losses::default(),
+        }
+    }
+}
+
 impl VirtualRouter {
-    /// A router in Initialize, with a link that is up until [`Event::Link`] says otherwise.
+    /// A router in Initialize, with links that are up until [`Event::Link`] says otherwise.
     #[must_use]
     pub fn new(config: RouterConfig) -> Self {
         Self {
+            links: config.links().iter().map(|_| Link::new()).collect(),
             config,
             state: State::Initialize(InitializeState::Stopped),
-            link: LinkState::Up,
-            peer: None,
             last_transition: None,
-            counters: Counters::default(),
-            losses: Losses::default(),
             backoff: FAULT_BACKOFF,
             actions: Vec::new(),
         }
@@ -82,11 +100,14 @@ impl VirtualRouter {
     /// Takes in what happened; returns what to do, in the order in which it must be done. `now` never goes back.
     ///
     /// Advertisements that wait in the socket must be handled before an [`Event::Timer`], else a busy host takes its
-    /// peer for dead.
+    /// peer for dead. An event of a link that the router does not have is ignored.
     pub fn handle(&mut self, event: Event, now: Instant) -> Vec<Action> {
+        if event.link().is_some_and(|link| link.index() >= self.links.len()) {
+            return Vec::new();
+        }
         self.step_down_if_late(now);
-        if let Event::Link(link) = event {
-            self.link = link;
+        if let Event::Link { link, state } = event {
+            self.links[link.index()].state = state;
         }
         match (self.state.clone(), event) {
             (State::Initialize(InitializeState::Stopped), Event::Startup) => {
@@ -107,7 +128,7 @@ impl VirtualRouter {
             }
             (State::Active(_), Event::Shutdown) => {
                 self.halt(InitializeState::Stopped, Reason::Shutdown, now);
-                self.send(Priority::RELEASE);
+                self.release();
             }
 
             (
@@ -120,43 +141,53 @@ impl VirtualRouter {
             (State::Backup(backup), Event::Timer) => self.claim_if_due(&backup, now),
             (State::Active(active), Event::Timer) => self.do_what_is_due(active, now),
 
-            (State::Initialize(_), Event::Advertisement { source, advert, form }) => {
-                self.meet(source, &advert, form, now);
+            (State::Initialize(_), Event::Advertisement { link, source, advert, form }) => {
+                self.meet(link, source, &advert, form, now);
             }
-            (State::Backup(backup), Event::Advertisement { source, advert, form }) => {
-                if let Some(peer) = self.meet(source, &advert, form, now) {
-                    self.hear_in_backup(backup, &peer);
+            (State::Backup(backup), Event::Advertisement { link, source, advert, form }) => {
+                if let Some(peer) = self.meet(link, source, &advert, form, now) {
+                    self.hear_in_backup(backup, link, &peer);
                 }
             }
-            (State::Active(active), Event::Advertisement { source, advert, form }) => {
-                if let Some(peer) = self.meet(source, &advert, form, now) {
-                    self.hear_in_active(active, &peer);
+            (State::Active(active), Event::Advertisement { link, source, advert, form }) => {
+                if let Some(peer) = self.meet(link, source, &advert, form, now) {
+                    self.hear_in_active(active, link, &peer);
                 }
             }
 
-            (State::Initialize(InitializeState::LinkDown), Event::Link(LinkState::Up)) => {
+            (
+                State::Initialize(InitializeState::LinkDown),
+                Event::Link { state: LinkState::Up, .. },
+            ) => {
                 self.start(Reason::LinkUp, now);
             }
             (
                 State::Initialize(InitializeState::Stopped | InitializeState::Fault { .. })
                 | State::Backup(_)
                 | State::Active(_),
-                Event::Link(LinkState::Up),
+                Event::Link { state: LinkState::Up, .. },
             ) => {}
             (
                 State::Initialize(InitializeState::Stopped | InitializeState::LinkDown),
-                Event::Link(LinkState::Down),
+                Event::Link { state: LinkState::Down, .. },
             ) => {}
-            (State::Initialize(InitializeState::Fault { .. }), Event::Link(LinkState::Down)) => {
+            (
+                State::Initialize(InitializeState::Fault { .. }),
+                Event::Link { state: LinkState::Down, .. },
+            ) => {
                 self.state = State::Initialize(InitializeState::LinkDown);
             }
-            (State::Backup(_) | State::Active(_), Event::Link(LinkState::Down)) => {
+            (State::Backup(_), Event::Link { state: LinkState::Down, .. }) => {
                 self.halt(InitializeState::LinkDown, Reason::LinkDown, now);
             }
+            (State::Active(_), Event::Link { state: LinkState::Down, .. }) => {
+                self.halt(InitializeState::LinkDown, Reason::LinkDown, now);
+                self.release();
+            }
 
-            (State::Initialize(_) | State::Backup(_), Event::AddressLost(_)) => {}
-            (State::Active(active), Event::AddressLost(address)) => {
-                self.restore_or_fail(&active, address, now);
+            (State::Initialize(_) | State::Backup(_), Event::AddressLost { .. }) => {}
+            (State::Active(active), Event::AddressLost { link, address }) => {
+                self.restore_or_fail(&active, link, address, now);
             }
 
             // Whatever failed, no address of ours depends on it: those not removed vanish with their lease.
@@ -204,54 +235,69 @@ impl VirtualRouter {
         self.last_transition.as_ref()
     }
 
-    /// The other router of this VRID that we heard last.
+    /// The other router of the VRID on this link that we heard last.
+    ///
+    /// # Panics
+    /// If there is no such link.
     #[must_use]
-    pub fn peer(&self) -> Option<&Peer> {
-        self.peer.as_ref()
+    pub fn peer(&self, link: LinkId) -> Option<&Peer> {
+        self.links[link.index()].peer.as_ref()
     }
 
-    /// What was counted since the router was made.
+    /// What was counted on this link since the router was made.
+    ///
+    /// # Panics
+    /// If there is no such link.
     #[must_use]
-    pub fn counters(&self) -> &Counters {
-        &self.counters
+    pub fn counters(&self, link: LinkId) -> &Counters {
+        &self.links[link.index()].counters
     }
 
-    /// The advertisement that lets go, for whoever has to send it should we die while active.
+    /// The advertisement that lets go on this link, for whoever has to send it should we die while active.
+    ///
+    /// # Panics
+    /// If there is no such link.
     #[must_use]
-    pub fn farewell(&self) -> (Advertisement, ChecksumForm) {
-        (self.advertisement(Priority::RELEASE), self.checksum_form())
+    pub fn farewell(&self, link: LinkId) -> (Advertisement, ChecksumForm) {
+        (self.advertisement(link, Priority::RELEASE), self.checksum_form(link))
     }
 
     /// Every change of state. What leaving and becoming active bring with them happens here, so no path can forget it.
     fn enter(&mut self, state: State, reason: Reason, at: Instant) {
         let (from, to) = (self.role(), state.role());
         if from == Role::Active {
-            self.actions.push(Action::RemoveAddresses(self.config.addresses().to_vec()));
+            self.remove_addresses();
         }
         self.state = state;
         self.last_transition = Some(Transition { from, to, reason, at });
-        if let State::Active(active) = self.state {
-            self.counters.active_transitions += 1;
-            self.send(self.config.priority());
-            if active.holds_addresses() {
-                self.add_addresses();
-                self.announce(self.config.addresses().to_vec());
+        if let State::Active(active) = &self.state {
+            let holds = active.holds_addresses();
+            for link in &mut self.links {
+                link.counters.active_transitions += 1;
+            }
+            self.advertise_on_all();
+            if holds {
+                self.hold_addresses();
             }
         }
     }
 
     /// RFC 9568 §6.4.1.
     fn start(&mut self, reason: Reason, now: Instant) {
-        match (self.link, self.config.is_owner()) {
-            (LinkState::Down, _) => self.state = State::Initialize(InitializeState::LinkDown),
-            (LinkState::Up, false) => {
-                self.enter(State::Backup(BackupState::begin(now)), reason, now);
-            }
-            (LinkState::Up, true) => {
+        let all_up = self.links.iter().all(|link| link.state == LinkState::Up);
+        match (all_up, self.config.is_owner()) {
+            (false, _) => self.state = State::Initialize(InitializeState::LinkDown),
+            (true, false) => self.watch(reason, now),
+            (true, true) => {
                 let reason = if reason == Reason::Started { Reason::Owner } else { reason };
-                self.enter(State::Active(ActiveState::begin(now)), reason, now);
+                self.enter(State::Active(ActiveState::begin(&self.config, now)), reason, now);
             }
         }
+    }
+
+    /// Becomes a backup that knows nothing of an active router.
+    fn watch(&mut self, reason: Reason, now: Instant) {
+        self.enter(State::Backup(BackupState::begin(&self.config, now)), reason, now);
     }
 
     fn halt(&mut self, state: InitializeState, reason: Reason, now: Instant) {
@@ -266,50 +312,85 @@ impl VirtualRouter {
         let state = InitializeState::Fault { text: text.clone(), retry_at: now + self.backoff };
         self.backoff = FAULT_BACKOFF_MAX.min(self.backoff * 2);
         self.halt(state, Reason::Fault(text), now);
-        self.send(Priority::RELEASE);
+        self.release();
     }
 
     /// As backup even if we own the addresses: another router may hold them since the fault.
     fn retry_if_due(&mut self, retry_at: Instant, now: Instant) {
         if now >= retry_at {
-            self.enter(State::Backup(BackupState::begin(now)), Reason::Retry, now);
+            self.watch(Reason::Retry, now);
         }
     }
 
-    fn send(&mut self, priority: Priority) {
-        let advert = self.advertisement(priority);
-        self.counters.advertisements_sent += 1;
-        self.counters.priority_zero_sent += u64::from(priority == Priority::RELEASE);
-        self.actions.push(Action::Advertise(advert, self.checksum_form()));
+    /// Says on every link that can still carry it that we let go.
+    fn release(&mut self) {
+        for link in self.config.link_ids() {
+            if self.links[link.index()].state == LinkState::Up {
+                self.send(link, Priority::RELEASE);
+            }
+        }
     }
 
-    fn add_addresses(&mut self) {
-        let addresses = self.config.addresses().to_vec();
-        self.actions.push(Action::AddAddresses { addresses, lease: self.config.lease() });
+    fn advertise_on_all(&mut self) {
+        for link in self.config.link_ids() {
+            self.send(link, self.config.priority());
+        }
     }
 
-    fn announce(&mut self, addresses: Vec<IpAddr>) {
-        self.actions.push(Action::Announce(addresses));
+    fn hold_addresses(&mut self) {
+        for link in self.config.link_ids() {
+            self.add_addresses(link);
+        }
+        for link in self.config.link_ids() {
+            self.announce(link);
+        }
     }
 
-    fn advertisement(&self, priority: Priority) -> Advertisement {
+    fn remove_addresses(&mut self) {
+        for link in self.config.link_ids() {
+            let addresses = self.config.link(link).addresses().to_vec();
+            self.actions.push(Action::RemoveAddresses { link, addresses });
+        }
+    }
+
+    fn send(&mut self, link: LinkId, priority: Priority) {
+        let (advert, form) = (self.advertisement(link, priority), self.checksum_form(link));
+        let counters = &mut self.links[link.index()].counters;
+        counters.advertisements_sent += 1;
+        counters.priority_zero_sent += u64::from(priority == Priority::RELEASE);
+        self.actions.push(Action::Advertise { link, advert, form });
+    }
+
+    fn add_addresses(&mut self, link: LinkId) {
+        let addresses = self.config.link(link).addresses().to_vec();
+        let lease = self.config.link(link).lease();
+        self.actions.push(Action::AddAddresses { link, addresses, lease });
+    }
+
+    fn announce(&mut self, link: LinkId) {
+        let addresses = self.config.link(link).addresses().to_vec();
+        self.actions.push(Action::Announce { link, addresses });
+    }
+
+    fn advertisement(&self, link: LinkId, priority: Priority) -> Advertisement {
+        let link = self.config.link(link);
         Advertisement {
-            vrid: self.config.vrid(),
+            vrid: link.vrid(),
             priority,
-            interval: self.config.interval(),
-            addresses: self.config.addresses().to_vec(),
+            interval: link.interval(),
+            addresses: link.addresses().to_vec(),
         }
     }
 
-    fn checksum_form(&self) -> ChecksumForm {
-        let checksum = match self.config.version() {
+    fn checksum_form(&self, link: LinkId) -> ChecksumForm {
+        let checksum = match self.config.link(link).version() {
             Version::V2 { auth } => return ChecksumForm::Rfc3768(auth),
             Version::V3 { checksum } => checksum,
         };
         match checksum {
             Checksum::Rfc9568 => ChecksumForm::Rfc9568,
             Checksum::Rfc5798 => ChecksumForm::Rfc5798,
-            Checksum::Auto => self.peer.map_or(ChecksumForm::Rfc9568, |peer| peer.form),
+            Checksum::Auto => self.peer(link).map_or(ChecksumForm::Rfc9568, |peer| peer.form),
         }
     }
 }

@@ -31,6 +31,27 @@ impl fmt::Display for Vrid {
     }
 }
 
+/// One of the links of a virtual router, by its place among [all](crate::RouterConfig::links).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LinkId(usize);
+
+impl LinkId {
+    /// The link on which ties are broken, and the only one of an ordinary virtual router.
+    pub const FIRST: Self = Self(0);
+
+    /// The link at this place, from 0.
+    #[must_use]
+    pub const fn new(index: usize) -> Self {
+        Self(index)
+    }
+
+    /// Its place, from 0.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0
+    }
+}
+
 /// Who wins the election: the higher, the stronger (RFC 9568 §5.2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Priority(u8);

@@ -1,13 +1,13 @@
 //! Stories of one router that takes over and stays: what it does, and why it says it did.
 
 use vrrp::{
-    Action, Checksum, ChecksumForm, Event, LinkState, Preempt, Priority, Role, RouterConfig,
-    Version,
+    Action, Checksum, ChecksumForm, Event, LinkId, LinkState, Preempt, Priority, Role, Version,
 };
 
 use crate::subject::{
     ACTIVE_DOWN, Did, OTHER_VIP, PREEMPTS, SECOND, SKEW, Subject, TAKES_OVER, THEN_HOLDS, VIP,
-    advert, host, interval, ms, settings, with_preempt, with_priority,
+    advert, host, interval, link_is, lost, ms, settings, with_addresses, with_interval,
+    with_preempt, with_priority, with_version,
 };
 
 // ---- taking over
@@ -77,7 +77,7 @@ fn a_stopped_router_only_listens() {
     let mut stopped = Subject::stopped(settings());
     stopped.hears(advert(9, 150)).nothing();
     assert_eq!(stopped.wait(), None);
-    let peer = stopped.router.peer().expect("the peer was heard");
+    let peer = stopped.router.peer(LinkId::FIRST).expect("the peer was heard");
     assert_eq!(
         (peer.address, peer.priority, peer.heard_at),
         (host(9), Priority::new(150), stopped.now)
@@ -114,7 +114,7 @@ fn a_router_that_preempts_touches_no_address_before_the_weaker_one_had_time_to_l
     active.hears(advert(9, 50)).nothing();
     active.after(ACTIVE_DOWN).does(PREEMPTS);
     active.hears(advert(9, 50)).does(PREEMPTS);
-    active.on(Event::AddressLost(VIP)).nothing();
+    active.on(lost(VIP)).nothing();
     let same = active.router.config().clone();
     active.on(Event::Reconfigure(same)).nothing();
     active.clone().on(Event::Shutdown).does("remove .100, advertise 0");
@@ -128,8 +128,7 @@ fn a_preemption_in_progress_takes_new_addresses_at_its_end() {
     let mut active = Subject::in_backup(with_preempt(Preempt::Immediate));
     active.hears(advert(9, 50)).nothing();
     active.after(ACTIVE_DOWN).does(PREEMPTS);
-    let other = RouterConfig::new(settings().vrid(), settings().source(), vec![OTHER_VIP]);
-    let other = other.expect("valid settings").with_preempt(Preempt::Immediate);
+    let other = with_addresses(&[OTHER_VIP]).with_preempt(Preempt::Immediate);
     active.on(Event::Reconfigure(other)).does(PREEMPTS);
     active.after(ms(20)).does("add .101, announce .101");
 }
@@ -189,7 +188,7 @@ fn a_release_cancels_delayed_preemption() {
 #[test]
 fn an_owner_preempts_whatever_its_settings_say() {
     let mut owner = Subject::without_link(with_priority(255));
-    owner.on(Event::Link(LinkState::Up)).does("advertise 255, add .100, announce .100");
+    owner.on(link_is(LinkState::Up)).does("advertise 255, add .100, announce .100");
     let _ = owner.on(Event::ActionFailed("busy".to_owned()));
     let _ = owner.after(ms(5000));
     owner.is(Role::Backup);
@@ -215,8 +214,8 @@ fn an_active_router_advertises_every_interval() {
 #[test]
 fn an_active_router_renews_its_lease_long_before_it_ends() {
     for milliseconds in [10, 20, 100, 250, 500, 990, 1000, 1010, 3000, 40_950] {
-        let config = settings().with_interval(interval(milliseconds)).expect("sayable");
-        let lease = config.lease();
+        let config = with_interval(milliseconds);
+        let lease = config.link(LinkId::FIRST).lease();
         let mut active = Subject::in_active(config);
         let mut renewed_at = active.now;
         for _ in 0..2000 {
@@ -235,8 +234,9 @@ fn an_active_router_renews_its_lease_long_before_it_ends() {
 fn a_lease_that_nobody_renews_ends_before_the_strongest_backup_takes_over() {
     const KERNEL_IS_LATE: std::time::Duration = ms(100);
     for milliseconds in [1000, 1010, 1500, 2000, 10_000] {
-        let config = settings().with_interval(interval(milliseconds)).expect("sayable");
-        let (lease, takeover) = (config.lease(), config.interval().active_down(Priority::new(254)));
+        let config = with_interval(milliseconds);
+        let link = config.link(LinkId::FIRST);
+        let (lease, takeover) = (link.lease(), link.interval().active_down(Priority::new(254)));
         // The advertisement out of turn shifts the two timers against each other in every way.
         for shift in 0..milliseconds / 10 {
             let mut active = Subject::in_active(config.clone());
@@ -260,8 +260,7 @@ fn a_lease_that_nobody_renews_ends_before_the_strongest_backup_takes_over() {
 
 #[test]
 fn leases_are_whole_seconds() {
-    let lease =
-        |milliseconds| settings().with_interval(interval(milliseconds)).expect("sayable").lease();
+    let lease = |milliseconds| with_interval(milliseconds).link(LinkId::FIRST).lease();
     assert_eq!([lease(10), lease(990)], [ms(1000); 2]);
     assert_eq!([lease(1000), lease(40_950)], [ms(2000); 2]);
 }
@@ -269,30 +268,29 @@ fn leases_are_whole_seconds() {
 #[test]
 fn a_lost_address_is_restored_at_once() {
     let mut active = Subject::in_active(settings());
-    active.on(Event::AddressLost(VIP)).does("add .100, announce .100");
-    active.on(Event::AddressLost(OTHER_VIP)).nothing();
+    active.on(lost(VIP)).does("add .100, announce .100");
+    active.on(lost(OTHER_VIP)).nothing();
 }
 
 #[test]
 fn of_several_lost_addresses_each_is_restored_once() {
-    let config = RouterConfig::new(settings().vrid(), settings().source(), vec![VIP, OTHER_VIP]);
-    let mut active = Subject::in_active(config.expect("valid settings"));
-    active.on(Event::AddressLost(VIP)).does("add .100, announce .100");
-    active.on(Event::AddressLost(OTHER_VIP)).does("add .101, announce .101");
+    let mut active = Subject::in_active(with_addresses(&[VIP, OTHER_VIP]));
+    active.on(lost(VIP)).does("add .100, announce .100");
+    active.on(lost(OTHER_VIP)).does("add .101, announce .101");
 }
 
 #[test]
 fn an_address_that_is_lost_three_times_in_ten_seconds_is_let_go() {
     let mut active = Subject::in_active(settings());
-    active.on(Event::AddressLost(VIP)).does("add .100, announce .100");
+    active.on(lost(VIP)).does("add .100, announce .100");
     let _ = active.after(ms(9_000));
-    active.on(Event::AddressLost(VIP)).does("add .100, announce .100");
+    active.on(lost(VIP)).does("add .100, announce .100");
     let mut patient = active.clone();
     let _ = active.after(ms(999));
-    active.on(Event::AddressLost(VIP)).does("remove .100, advertise 0");
+    active.on(lost(VIP)).does("remove .100, advertise 0");
     active.because("fault: `192.0.2.100` was removed 3 times in 10 s by others");
     let _ = patient.after(ms(1_000));
-    patient.on(Event::AddressLost(VIP)).does("add .100, announce .100");
+    patient.on(lost(VIP)).does("add .100, announce .100");
     patient.is(Role::Active);
 }
 
@@ -315,7 +313,7 @@ fn each_fault_keeps_a_router_out_twice_as_long_until_it_held_for_a_minute() {
 fn addresses_are_announced_in_a_burst_and_then_every_minute() {
     let mut active = Subject::in_active(settings());
     let announcements =
-        |did: &Did| did.0.iter().filter(|action| matches!(action, Action::Announce(_))).count();
+        |did: &Did| did.0.iter().filter(|action| matches!(action, Action::Announce { .. })).count();
     assert_eq!(announcements(&active.after(ms(40))), 2);
     assert_eq!(announcements(&active.after(ms(5000))), 2);
     assert_eq!(announcements(&active.after(ms(59_000))), 0);
@@ -327,13 +325,12 @@ fn addresses_are_announced_in_a_burst_and_then_every_minute() {
 #[test]
 fn checksums_follow_the_peer_unless_told_otherwise() {
     let sent_after_hearing = |checksum, heard: Option<ChecksumForm>| {
-        let mut backup =
-            Subject::in_backup(settings().with_version(Version::V3 { checksum }).expect("sayable"));
+        let mut backup = Subject::in_backup(with_version(Version::V3 { checksum }));
         if let Some(form) = heard {
             backup.hears(advert(9, 150).in_form(form)).nothing();
         }
         let actions = backup.after(ACTIVE_DOWN).0;
-        let Action::Advertise(_, form) = actions[0] else { panic!("{actions:?}") };
+        let [Action::Advertise { form, .. }, ..] = actions[..] else { panic!("{actions:?}") };
         form
     };
     use ChecksumForm::{Rfc5798, Rfc5798Multicast, Rfc9568};
@@ -348,10 +345,10 @@ fn checksums_follow_the_peer_unless_told_otherwise() {
 #[test]
 fn counters_count() {
     let mut router = Subject::in_active(settings());
-    router.hears(advert(9, 0)).does("advertise 100");
+    let _ = router.hears(advert(9, 0));
     let _ = router.hears(advert(9, 50).of(&[OTHER_VIP]));
     let _ = router.on(Event::Shutdown);
-    let counters = router.router.counters();
+    let counters = router.router.counters(LinkId::FIRST);
     assert_eq!(counters.active_transitions, 1);
     assert_eq!(counters.advertisements_received, 2);
     assert_eq!(counters.advertisements_sent, 4);
@@ -362,13 +359,11 @@ fn counters_count() {
 
 #[test]
 fn the_order_of_addresses_does_not_matter() {
-    let config = RouterConfig::new(settings().vrid(), settings().source(), vec![VIP, OTHER_VIP])
-        .expect("valid settings");
-    let mut backup = Subject::in_backup(config);
+    let mut backup = Subject::in_backup(with_addresses(&[VIP, OTHER_VIP]));
     backup.hears(advert(9, 150).of(&[OTHER_VIP, VIP])).nothing();
-    assert_eq!(backup.router.counters().address_list_errors, 0);
+    assert_eq!(backup.router.counters(LinkId::FIRST).address_list_errors, 0);
     backup.hears(advert(9, 150).of(&[VIP, VIP])).nothing();
-    assert_eq!(backup.router.counters().address_list_errors, 1);
+    assert_eq!(backup.router.counters(LinkId::FIRST).address_list_errors, 1);
 }
 
 #[test]
@@ -378,5 +373,5 @@ fn another_vrid_is_not_ours() {
     stranger.advert.vrid = vrrp::Vrid::new(7).expect("7 is not 0");
     active.hears(stranger).nothing();
     active.is(Role::Active);
-    assert_eq!(active.router.counters().vrid_errors, 1);
+    assert_eq!(active.router.counters(LinkId::FIRST).vrid_errors, 1);
 }

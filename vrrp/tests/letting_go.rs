@@ -1,8 +1,8 @@
 //! Stories of one router that yields, is late, or lets go.
 
-use vrrp::{Action, Event, InitializeState, LinkState, Role, State};
+use vrrp::{Action, Event, InitializeState, LinkId, LinkState, Role, State};
 
-use crate::subject::{ACTIVE_DOWN, SKEW, Subject, TAKES_OVER, advert, ms, settings};
+use crate::subject::{ACTIVE_DOWN, SKEW, Subject, TAKES_OVER, advert, link_is, ms, settings};
 
 const LETS_GO: &str = "remove .100, advertise 0";
 
@@ -49,7 +49,8 @@ fn a_loser_is_contradicted_at_once_and_announced_against_with_pauses() {
 #[test]
 fn priority_zero_heard_by_an_active_router_is_answered() {
     let mut active = Subject::in_active(settings());
-    active.hears(advert(9, 0)).does("advertise 100");
+    let _ = active.after(ms(10_500));
+    active.hears(advert(9, 0)).does("advertise 100, announce .100");
     active.is(Role::Active);
 }
 
@@ -58,8 +59,8 @@ fn our_own_advertisement_coming_back_is_ignored() {
     let mut active = Subject::in_active(settings());
     active.hears(advert(10, 200)).nothing();
     active.is(Role::Active);
-    assert_eq!(active.router.counters().own_source_received, 1);
-    assert_eq!(active.router.peer(), None);
+    assert_eq!(active.router.counters(LinkId::FIRST).own_source_received, 1);
+    assert_eq!(active.router.peer(LinkId::FIRST), None);
 }
 
 // ---- being late
@@ -92,7 +93,7 @@ fn a_late_active_router_still_obeys() {
     shut_down.on(Event::Shutdown).does("remove .100");
     shut_down.is(Role::Initialize);
     let mut cut_off = late();
-    cut_off.on(Event::Link(LinkState::Down)).does("remove .100");
+    cut_off.on(link_is(LinkState::Down)).does("remove .100");
     cut_off.is(Role::Initialize);
     let mut replaced = late();
     replaced.hears(advert(9, 0)).does("remove .100");
@@ -128,10 +129,10 @@ fn a_backup_leaves_without_a_word() {
 #[test]
 fn link_loss_removes_the_address_and_its_return_waits_like_a_start() {
     let mut active = Subject::in_active(settings());
-    active.on(Event::Link(LinkState::Down)).does("remove .100");
+    active.on(link_is(LinkState::Down)).does("remove .100");
     active.because("link down");
     assert_eq!(active.wait(), None);
-    active.on(Event::Link(LinkState::Up)).nothing();
+    active.on(link_is(LinkState::Up)).nothing();
     active.because("link up");
     active.after(ACTIVE_DOWN - ms(1)).nothing();
     active.after(ms(1)).does(TAKES_OVER);
@@ -156,7 +157,8 @@ fn a_fault_lets_go_and_is_retried_as_backup() {
 #[test]
 fn the_farewell_is_what_shutdown_sends() {
     let mut active = Subject::in_active(settings());
-    let (advert, form) = active.router.farewell();
+    let link = LinkId::FIRST;
+    let (advert, form) = active.router.farewell(LinkId::FIRST);
     let actions = active.on(Event::Shutdown).0;
-    assert_eq!(actions[1], Action::Advertise(advert, form));
+    assert_eq!(actions[1], Action::Advertise { link, advert, form });
 }

@@ -2,6 +2,7 @@
 //!
 //! - `transitions`: every state meets every event, as a table.
 //! - `election`, `letting_go`: stories of one router, in virtual time.
+//! - `groups`: stories of one router with two links.
 //! - `settings`: what a reload does.
 //! - `version_2`: what differs in version 2.
 //! - `neighbour`: ARP and neighbor discovery as bytes.
@@ -15,6 +16,7 @@
 
 mod conformance;
 mod election;
+mod groups;
 mod hmac;
 mod lan;
 mod letting_go;

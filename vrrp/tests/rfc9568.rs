@@ -3,13 +3,14 @@
 use std::net::IpAddr;
 
 use vrrp::{
-    Action, Advertisement, Auth, ChecksumForm, DecodeError, Envelope, Event, Interval, LinkState,
-    MULTICAST_GROUP, MULTICAST_GROUP_V6, Preempt, Priority, Role, Vrid,
+    Action, Advertisement, Auth, ChecksumForm, DecodeError, Envelope, Event, Interval, LinkConfig,
+    LinkId, LinkState, MULTICAST_GROUP, MULTICAST_GROUP_V6, Preempt, Priority, Role, RouterConfig,
+    Vrid,
 };
 
 use crate::subject::{
-    ACTIVE_DOWN, SECOND, SKEW, Subject, TAKES_OVER, VIP, advert, host, interval, ms, settings,
-    with_preempt, with_priority,
+    ACTIVE_DOWN, SECOND, SKEW, Subject, TAKES_OVER, VIP, advert, host, interval, link_is, ms,
+    settings, vrid, with_preempt, with_priority,
 };
 
 fn v4() -> (Envelope, Vec<IpAddr>) {
@@ -25,7 +26,7 @@ fn v6() -> (Envelope, Vec<IpAddr>) {
 }
 
 fn message_every(interval: Interval, envelope: &Envelope, addresses: Vec<IpAddr>) -> Vec<u8> {
-    let (vrid, priority) = (settings().vrid(), Priority::DEFAULT);
+    let (vrid, priority) = (vrid(), Priority::DEFAULT);
     let advert = Advertisement { vrid, priority, interval, addresses };
     advert.encode(envelope.source, envelope.destination, ChecksumForm::Rfc9568)
 }
@@ -89,7 +90,7 @@ fn only_the_configured_version_is_listened_to() {
     let mut backup = Subject::in_backup(settings());
     backup.after(SECOND).nothing();
     backup.hears(advert(9, 200).in_form(ChecksumForm::Rfc3768(Auth::None))).nothing();
-    assert_eq!(backup.router.counters().version_errors, 1);
+    assert_eq!(backup.router.counters(LinkId::FIRST).version_errors, 1);
     backup.after(ACTIVE_DOWN - SECOND).does(TAKES_OVER);
 }
 
@@ -125,7 +126,7 @@ fn two_owners_settle_it() {
     let mut higher = Subject::in_active(with_priority(255));
     let _ = higher.hears(advert(9, 255));
     higher.is(Role::Active);
-    assert_eq!(higher.router.counters().advertisements_received, 1);
+    assert_eq!(higher.router.counters(LinkId::FIRST).advertisements_received, 1);
 }
 
 // ---- §5.2, §7.2: what is sent
@@ -145,14 +146,16 @@ fn reserved_bits_are_sent_as_zero() {
 fn what_is_sent_says_the_settings() {
     let vrid = Vrid::new(7).expect("not 0");
     let addresses = vec![VIP, host(101)];
-    let config = vrrp::RouterConfig::new(vrid, host(10), addresses.clone())
-        .and_then(|config| config.with_priority(Priority::new(120)))
-        .and_then(|config| config.with_interval(interval(250)))
+    let config = LinkConfig::new(vrid, host(10), addresses.clone())
+        .and_then(|link| link.with_interval(interval(250)))
+        .and_then(|link| RouterConfig::new(link).with_priority(Priority::new(120)))
         .expect("valid settings");
     let mut router = Subject::in_active(config);
     let sent = router.after(ms(250)).0.into_iter().find_map(|action| match action {
-        Action::Advertise(advert, _) => Some(advert),
-        Action::AddAddresses { .. } | Action::RemoveAddresses(_) | Action::Announce(_) => None,
+        Action::Advertise { advert, .. } => Some(advert),
+        Action::AddAddresses { .. } | Action::RemoveAddresses { .. } | Action::Announce { .. } => {
+            None
+        }
     });
     let advert = sent.expect("an interval has passed");
     assert_eq!((advert.vrid, advert.priority), (vrid, Priority::new(120)));
@@ -172,9 +175,9 @@ fn the_owner_advertises_every_interval_from_its_start() {
 fn a_start_forgets_the_interval_of_an_old_peer() {
     let mut router = Subject::in_backup(settings());
     router.hears(advert(9, 150).every(interval(10_000))).nothing();
-    for leave in [Event::Shutdown, Event::Link(LinkState::Down)] {
+    for leave in [Event::Shutdown, link_is(LinkState::Down)] {
         router.on(leave).nothing();
-        let _ = router.on(Event::Link(LinkState::Up));
+        let _ = router.on(link_is(LinkState::Up));
         let _ = router.on(Event::Startup);
         assert_eq!(router.wait(), Some(ACTIVE_DOWN));
     }

@@ -1,16 +1,17 @@
 //! Laws that hold after any sequence of events, with a clock that only goes forward.
 
 use std::collections::BTreeSet;
+use std::iter::repeat_n;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use vrrp::{
-    Action, Event, Interval, LinkState, Preempt, Priority, Role, RouterConfig, State,
-    VirtualRouter, Vrid,
+    Action, Event, Interval, LinkConfig, LinkId, LinkState, Preempt, Priority, Role, RouterConfig,
+    State, VirtualRouter, Vrid,
 };
 
-use crate::subject::{OTHER_VIP, VIP, advert, epoch, host, in_short, interval, ms};
+use crate::subject::{advert, epoch, host_on, in_short, interval, ms};
 
 /// One step: time passes, something happens.
 #[derive(Clone, Debug)]
@@ -29,37 +30,72 @@ fn configs() -> impl Strategy<Value = RouterConfig> {
         Just(Preempt::Immediate),
         (0..5000u64).prop_map(|delay| Preempt::After(ms(delay))),
     ];
-    let addresses = prop::sample::select(vec![vec![VIP], vec![OTHER_VIP], vec![VIP, OTHER_VIP]]);
-    let interval = prop_oneof![Just(interval(10)), Just(interval(100)), Just(interval(1000))];
+    let others = prop::collection::vec(links(), 0..3);
+    (links(), others, 1..=255u8, preempt).prop_map(|(first, others, priority, preempt)| {
+        let link = |index: usize, like: &LinkLike| like.config(LinkId::new(index));
+        let others = others.iter().enumerate().map(|(index, like)| link(index + 1, like));
+        others
+            .fold(RouterConfig::new(link(0, &first)), RouterConfig::with_link)
+            .with_priority(Priority::new(priority))
+            .expect("not 0")
+            .with_preempt(preempt)
+    })
+}
+
+/// What differs between links, but for where they are.
+#[derive(Clone, Debug)]
+struct LinkLike {
+    vrid: u8,
+    interval: u64,
+    addresses: &'static [u8],
+}
+
+impl LinkLike {
+    fn config(&self, link: LinkId) -> LinkConfig {
+        let addresses = self.addresses.iter().map(|&last| host_on(link, last)).collect();
+        LinkConfig::new(Vrid::new(self.vrid).expect("not 0"), host_on(link, 10), addresses)
+            .expect("valid addresses")
+            .with_interval(interval(self.interval))
+            .expect("sayable")
+    }
+}
+
+fn links() -> impl Strategy<Value = LinkLike> {
+    let addresses = prop::sample::select(vec![&[100][..], &[101], &[100, 101]]);
+    let interval = prop::sample::select(vec![10, 100, 1000]);
     let vrid = prop_oneof![9 => Just(51u8), 1 => Just(52u8)];
-    (vrid, 1..=255u8, interval, preempt, addresses).prop_map(
-        |(vrid, priority, interval, preempt, addresses)| {
-            RouterConfig::new(Vrid::new(vrid).expect("not 0"), host(10), addresses)
-                .expect("valid addresses")
-                .with_priority(Priority::new(priority))
-                .expect("not 0")
-                .with_interval(interval)
-                .expect("sayable")
-                .with_preempt(preempt)
-        },
-    )
+    (vrid, interval, addresses).prop_map(|(vrid, interval, addresses)| LinkLike {
+        vrid,
+        interval,
+        addresses,
+    })
 }
 
 fn events() -> impl Strategy<Value = Event> {
-    let heard = (8..13u8, any::<u8>(), 1..200u16).prop_map(|(source, priority, centiseconds)| {
-        let interval = Interval::from_centiseconds(centiseconds).expect("in range");
-        advert(source, priority).every(interval).event()
-    });
+    let heard = (0..3usize, 8..13u8, any::<u8>(), 1..200u16).prop_map(
+        |(link, source, priority, centiseconds)| {
+            let interval = Interval::from_centiseconds(centiseconds).expect("in range");
+            let mut heard = advert(source, priority).every(interval);
+            heard.link = LinkId::new(link);
+            heard.source = host_on(heard.link, source);
+            heard.event()
+        },
+    );
     let released = (8..13u8).prop_map(|source| advert(source, 0).event());
+    let carrier =
+        |state| (0..3usize).prop_map(move |link| Event::Link { link: LinkId::new(link), state });
+    let lost = (0..3usize)
+        .prop_map(LinkId::new)
+        .prop_map(|link| Event::AddressLost { link, address: host_on(link, 100) });
     prop_oneof![
         4 => Just(Event::Startup),
         1 => Just(Event::Shutdown),
         2 => Just(Event::Timer),
         8 => heard,
         2 => released,
-        2 => Just(Event::Link(LinkState::Up)),
-        1 => Just(Event::Link(LinkState::Down)),
-        2 => Just(Event::AddressLost(VIP)),
+        3 => carrier(LinkState::Up),
+        1 => carrier(LinkState::Down),
+        2 => lost,
         1 => Just(Event::ActionFailed("no such device".to_owned())),
         2 => configs().prop_map(Event::Reconfigure),
     ]
@@ -79,7 +115,7 @@ fn steps() -> impl Strategy<Value = Step> {
 struct Model {
     router: VirtualRouter,
     now: Instant,
-    held: BTreeSet<IpAddr>,
+    held: BTreeSet<(LinkId, IpAddr)>,
 }
 
 impl Model {
@@ -117,40 +153,38 @@ impl Model {
             self.perform(action)?;
         }
         let config = self.router.config();
-        let ours: BTreeSet<IpAddr> = config.addresses().iter().copied().collect();
+        let ours: BTreeSet<_> = config.link_ids().flat_map(|id| all_on(config, id)).collect();
         let is_active = self.router.role() == Role::Active;
         let holds =
             matches!(self.router.state(), State::Active(active) if active.holds_addresses());
         prop_assert_eq!(&self.held, if holds { &ours } else { &NONE }, "{:?}", self.router);
         if is_active && !was_active {
-            let takes_over = match actions[..] {
-                [.., Action::Advertise(..), Action::AddAddresses { .. }, Action::Announce(_)] => {
-                    holds
-                }
-                [.., Action::Advertise(..)] => !holds,
-                _ => false,
-            };
-            prop_assert!(takes_over, "became active by: {}", in_short(&actions));
+            let links = config.links().len();
+            let advertised = repeat_n("advertise", links);
+            let held = repeat_n("add", links).chain(repeat_n("announce", links));
+            let expected: Vec<_> = advertised.chain(held.filter(|_| holds)).collect();
+            let kinds: Vec<_> = actions.iter().map(kind).collect();
+            prop_assert!(kinds.ends_with(&expected), "became active by: {}", in_short(&actions));
         }
         Ok(actions)
     }
 
     fn perform(&mut self, action: &Action) -> Result<(), TestCaseError> {
         match action {
-            Action::AddAddresses { addresses, lease } => {
+            Action::AddAddresses { link, addresses, lease } => {
                 let whole_seconds = [Duration::from_secs(1), Duration::from_secs(2)];
                 prop_assert!(whole_seconds.contains(lease), "a lease of {:?}", lease);
-                self.held.extend(addresses);
+                self.held.extend(addresses.iter().map(|&address| (*link, address)));
             }
-            Action::RemoveAddresses(addresses) => {
-                self.held.retain(|address| !addresses.contains(address));
+            Action::RemoveAddresses { link, addresses } => {
+                self.held.retain(|(on, address)| on != link || !addresses.contains(address));
             }
-            Action::Advertise(advert, _) => {
+            Action::Advertise { advert, .. } => {
                 let released = advert.priority == Priority::RELEASE;
                 prop_assert!(!released || self.held.is_empty(), "let go while holding");
             }
-            Action::Announce(addresses) => {
-                let held = addresses.iter().all(|address| self.held.contains(address));
+            Action::Announce { link, addresses } => {
+                let held = addresses.iter().all(|&address| self.held.contains(&(*link, address)));
                 prop_assert!(held, "announced an address that is not held");
             }
         }
@@ -158,7 +192,20 @@ impl Model {
     }
 }
 
-const NONE: BTreeSet<IpAddr> = BTreeSet::new();
+const NONE: BTreeSet<(LinkId, IpAddr)> = BTreeSet::new();
+
+fn all_on(config: &RouterConfig, link: LinkId) -> impl Iterator<Item = (LinkId, IpAddr)> {
+    config.link(link).addresses().iter().map(move |&address| (link, address))
+}
+
+fn kind(action: &Action) -> &'static str {
+    match action {
+        Action::Advertise { .. } => "advertise",
+        Action::AddAddresses { .. } => "add",
+        Action::RemoveAddresses { .. } => "remove",
+        Action::Announce { .. } => "announce",
+    }
+}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]

@@ -1,17 +1,14 @@
 //! What a reload does to a running router, and which settings there are.
 
 use vrrp::{
-    Checksum, ConfigError, Event, Interval, Preempt, Priority, Role, RouterConfig, Version, Vrid,
+    Checksum, ConfigError, Event, Interval, LinkConfig, Preempt, Priority, Role, RouterConfig,
+    Version, Vrid,
 };
 
 use crate::subject::{
-    OTHER_VIP, SECOND, Subject, VIP, advert, host, interval, ms, settings, vrid, with_preempt,
-    with_priority,
+    OTHER_VIP, SECOND, Subject, VIP, advert, host, interval, ms, settings, vrid, with_addresses,
+    with_interval, with_preempt, with_priority, with_version,
 };
-
-fn with_addresses(addresses: &[std::net::IpAddr]) -> RouterConfig {
-    RouterConfig::new(vrid(), host(10), addresses.to_vec()).expect("valid settings")
-}
 
 #[test]
 fn an_active_router_exchanges_addresses_and_stays_active() {
@@ -31,7 +28,7 @@ fn an_active_router_exchanges_addresses_and_stays_active() {
 fn an_active_router_tells_its_new_priority_and_interval() {
     let mut active = Subject::in_active(settings());
     active.on(Event::Reconfigure(with_priority(120))).does("advertise 120");
-    let faster = with_priority(120).with_interval(interval(100)).expect("sayable");
+    let faster = with_interval(100).with_priority(Priority::new(120)).expect("not 0");
     active.on(Event::Reconfigure(faster)).does("advertise 120");
     assert_eq!(active.after(SECOND).adverts(), 10);
 }
@@ -40,8 +37,7 @@ fn an_active_router_tells_its_new_priority_and_interval() {
 fn a_longer_interval_does_not_make_a_late_router_punctual() {
     let mut active = Subject::in_active(settings());
     active.frozen_for(ms(3000));
-    let slower = settings().with_interval(interval(10_000)).expect("sayable");
-    active.on(Event::Reconfigure(slower)).does("remove .100");
+    active.on(Event::Reconfigure(with_interval(10_000))).does("remove .100");
     active.is(Role::Backup);
 }
 
@@ -49,20 +45,20 @@ fn a_longer_interval_does_not_make_a_late_router_punctual() {
 fn preemption_and_checksum_take_effect_silently() {
     let mut active = Subject::in_active(settings());
     active.on(Event::Reconfigure(with_preempt(Preempt::Immediate))).nothing();
-    let checksum = with_preempt(Preempt::Immediate)
-        .with_version(Version::V3 { checksum: Checksum::Rfc5798 })
-        .expect("sayable");
+    let checksum =
+        with_version(Version::V3 { checksum: Checksum::Rfc5798 }).with_preempt(Preempt::Immediate);
     active.on(Event::Reconfigure(checksum)).nothing();
     active.is(Role::Active);
 }
 
 #[test]
 fn another_source_is_another_participant() {
-    let elsewhere = RouterConfig::new(vrid(), host(20), vec![VIP]).expect("valid settings");
+    let elsewhere = LinkConfig::new(vrid(), host(20), vec![VIP]).expect("valid settings");
+    let elsewhere = RouterConfig::new(elsewhere);
     let mut active = Subject::in_active(settings());
     active.on(Event::Reconfigure(elsewhere.clone())).does("remove .100, advertise 0");
     active.is(Role::Backup);
-    active.because("new VRID, source address or version");
+    active.because("new links, VRID, source address or version");
 
     let mut stopped = Subject::stopped(settings());
     stopped.on(Event::Reconfigure(elsewhere)).nothing();
@@ -99,7 +95,7 @@ fn a_backup_that_becomes_weaker_does_not_preempt() {
 
 #[test]
 fn settings_that_make_no_sense_are_refused() {
-    let new = |addresses: Vec<std::net::IpAddr>| RouterConfig::new(vrid(), host(10), addresses);
+    let new = |addresses: Vec<std::net::IpAddr>| LinkConfig::new(vrid(), host(10), addresses);
     let v6 = "2001:db8::1".parse().expect("an address");
     assert_eq!(new(vec![]), Err(ConfigError::NoAddress));
     assert_eq!(new(vec![VIP, VIP]), Err(ConfigError::DuplicateAddress(VIP)));
@@ -108,7 +104,7 @@ fn settings_that_make_no_sense_are_refused() {
     assert_eq!(new(many), Err(ConfigError::TooManyAddresses(256)));
     let over_ipv6 = |addresses: &[&str]| {
         let addresses = addresses.iter().map(|text| text.parse().expect("an address")).collect();
-        RouterConfig::new(vrid(), "fe80::2".parse().expect("an address"), addresses)
+        LinkConfig::new(vrid(), "fe80::2".parse().expect("an address"), addresses)
     };
     let global = "2001:db8::1".parse().expect("an address");
     assert_eq!(over_ipv6(&["2001:db8::1"]), Err(ConfigError::FirstAddress(global)));

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
 use vrrp::{
-    Action, Advertisement, ChecksumForm, Event, Interval, LinkState, Preempt, Priority, Role,
-    RouterConfig, VirtualRouter, Vrid,
+    Action, Advertisement, ChecksumForm, Event, Interval, LinkConfig, LinkId, LinkState, Preempt,
+    Priority, Role, RouterConfig, Version, VirtualRouter, Vrid,
 };
 
 pub const VIP: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 100));
@@ -13,8 +13,17 @@ pub const OTHER_VIP: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 101));
 
 /// Our own source is `host(10)`.
 pub const fn host(last: u8) -> IpAddr {
-    IpAddr::V4(Ipv4Addr::new(192, 0, 2, last))
+    host_on(LinkId::FIRST, last)
 }
+
+/// The same on any link.
+pub const fn host_on(link: LinkId, last: u8) -> IpAddr {
+    #[expect(clippy::cast_possible_truncation, reason = "there are few links")]
+    IpAddr::V4(Ipv4Addr::new(192, 0, 2 + link.index() as u8, last))
+}
+
+/// The second link of a router that has two.
+pub const LAN: LinkId = LinkId::new(1);
 
 pub const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -46,9 +55,40 @@ pub fn interval(milliseconds: u64) -> Interval {
     Interval::from_duration(ms(milliseconds)).expect("a whole number of centiseconds")
 }
 
-/// Settings of the router under test: priority 100, 1 s, source `host(10)`, preempt never, one address.
+/// The link of the router under test: 1 s, source `host(10)`, one address.
+pub fn link() -> LinkConfig {
+    link_of(&[VIP])
+}
+
+pub fn link_of(addresses: &[IpAddr]) -> LinkConfig {
+    LinkConfig::new(vrid(), host(10), addresses.to_vec()).expect("valid settings")
+}
+
+/// The like of [`link`] on another interface.
+pub fn lan() -> LinkConfig {
+    LinkConfig::new(vrid(), host_on(LAN, 10), vec![host_on(LAN, 100)]).expect("valid settings")
+}
+
+/// Settings of a router with two links.
+pub fn group() -> RouterConfig {
+    settings().with_link(lan())
+}
+
+/// Settings of the router under test: that link, priority 100, preempt never.
 pub fn settings() -> RouterConfig {
-    RouterConfig::new(vrid(), host(10), vec![VIP]).expect("valid settings")
+    RouterConfig::new(link())
+}
+
+pub fn with_addresses(addresses: &[IpAddr]) -> RouterConfig {
+    RouterConfig::new(link_of(addresses))
+}
+
+pub fn with_interval(milliseconds: u64) -> RouterConfig {
+    RouterConfig::new(link().with_interval(interval(milliseconds)).expect("sayable"))
+}
+
+pub fn with_version(version: Version) -> RouterConfig {
+    RouterConfig::new(link().with_version(version).expect("sayable"))
 }
 
 pub fn with_priority(priority: u8) -> RouterConfig {
@@ -73,6 +113,7 @@ pub struct Did(pub Vec<Action>);
 /// An advertisement from `host(source)`, as `settings()` would send it but for the priority.
 #[derive(Clone, Debug)]
 pub struct Heard {
+    pub link: LinkId,
     pub source: IpAddr,
     pub advert: Advertisement,
     pub form: ChecksumForm,
@@ -85,7 +126,24 @@ pub fn advert(source: u8, priority: u8) -> Heard {
         interval: Interval::DEFAULT,
         addresses: vec![VIP],
     };
-    Heard { source: host(source), advert, form: ChecksumForm::Rfc9568 }
+    Heard { link: LinkId::FIRST, source: host(source), advert, form: ChecksumForm::Rfc9568 }
+}
+
+/// The first link is so now.
+pub fn link_is(state: LinkState) -> Event {
+    Event::Link { link: LinkId::FIRST, state }
+}
+
+/// Somebody removed this address from the first link.
+pub fn lost(address: IpAddr) -> Event {
+    Event::AddressLost { link: LinkId::FIRST, address }
+}
+
+/// An advertisement on the second link.
+pub fn lan_advert(source: u8, priority: u8) -> Heard {
+    let mut heard = advert(source, priority).of(&[host_on(LAN, 100)]);
+    (heard.link, heard.source) = (LAN, host_on(LAN, source));
+    heard
 }
 
 impl Heard {
@@ -105,8 +163,8 @@ impl Heard {
     }
 
     pub fn event(self) -> Event {
-        let Self { source, advert, form } = self;
-        Event::Advertisement { source, advert, form }
+        let Self { link, source, advert, form } = self;
+        Event::Advertisement { link, source, advert, form }
     }
 }
 
@@ -136,7 +194,7 @@ impl Subject {
 
     pub fn without_link(config: RouterConfig) -> Self {
         let mut subject = Self::stopped(config);
-        subject.on(Event::Link(LinkState::Down)).nothing();
+        subject.on(link_is(LinkState::Down)).nothing();
         subject.on(Event::Startup).nothing();
         subject
     }
@@ -197,22 +255,34 @@ impl Did {
 
     /// How many advertisements were sent.
     pub fn adverts(&self) -> usize {
-        self.0.iter().filter(|action| matches!(action, Action::Advertise(..))).count()
+        self.0.iter().filter(|action| matches!(action, Action::Advertise { .. })).count()
     }
 }
 
-/// Actions as a line, addresses by their last octet.
+/// Actions as a line, addresses by their last octet, those on the second link marked.
 pub fn in_short(actions: &[Action]) -> String {
     let short: Vec<_> = actions
         .iter()
         .map(|action| match action {
-            Action::Advertise(advert, _) => format!("advertise {}", advert.priority),
-            Action::AddAddresses { addresses, .. } => format!("add{}", last_octets(addresses)),
-            Action::RemoveAddresses(addresses) => format!("remove{}", last_octets(addresses)),
-            Action::Announce(addresses) => format!("announce{}", last_octets(addresses)),
+            Action::Advertise { link, advert, .. } => {
+                format!("{}advertise {}", mark(*link), advert.priority)
+            }
+            Action::AddAddresses { link, addresses, .. } => {
+                format!("{}add{}", mark(*link), last_octets(addresses))
+            }
+            Action::RemoveAddresses { link, addresses } => {
+                format!("{}remove{}", mark(*link), last_octets(addresses))
+            }
+            Action::Announce { link, addresses } => {
+                format!("{}announce{}", mark(*link), last_octets(addresses))
+            }
         })
         .collect();
     short.join(", ")
+}
+
+fn mark(link: LinkId) -> &'static str {
+    if link == LinkId::FIRST { "" } else { "lan " }
 }
 
 fn last_octets(addresses: &[IpAddr]) -> String {

@@ -1,20 +1,22 @@
-//! Every state meets every event (RFC 9568 §6.4). The table is in `transitions.txt`.
+//! Every state meets every event (RFC 9568 §6.4). The tables are in `transitions.txt` and, for a router with two links,
+//! `transitions_group.txt`.
 //!
 //! Each row: a state, an event, the role afterwards, the time until the next timer in ms, and the actions.
 //! The router has priority 100, an interval of 1 s, source .10 and address .100.
 
 use std::fmt::Write;
 
-use vrrp::{Event, LinkState, Preempt, Vrid};
+use vrrp::{Event, LinkConfig, LinkState, Preempt, RouterConfig, Vrid};
 
 use crate::subject::{
-    ACTIVE_DOWN, Subject, VIP, advert, in_short, ms, settings, with_preempt, with_priority,
+    ACTIVE_DOWN, LAN, Subject, VIP, advert, group, host, host_on, in_short, lan_advert, link_is,
+    lost, ms, settings, with_preempt, with_priority,
 };
 
 /// States worth telling apart, each as it is 200 ms after it was entered.
 fn states() -> Vec<(&'static str, Subject)> {
     let mut stopped_without_link = Subject::stopped(settings());
-    stopped_without_link.on(Event::Link(LinkState::Down)).nothing();
+    stopped_without_link.on(link_is(LinkState::Down)).nothing();
     let mut fault = Subject::in_active(settings());
     let _ = fault.on(Event::ActionFailed("no such device".to_owned()));
     let mut released = Subject::in_backup(settings());
@@ -53,7 +55,8 @@ fn states() -> Vec<(&'static str, Subject)> {
 fn events() -> Vec<(&'static str, Event)> {
     let elsewhere = {
         let vrid = Vrid::new(52).expect("52 is not 0");
-        vrrp::RouterConfig::new(vrid, settings().source(), vec![VIP]).expect("valid settings")
+        let link = LinkConfig::new(vrid, host(10), vec![VIP]).expect("valid settings");
+        RouterConfig::new(link)
     };
     vec![
         ("startup", Event::Startup),
@@ -66,11 +69,66 @@ fn events() -> Vec<(&'static str, Event)> {
         ("hears 100 of .11", advert(11, 100).event()),
         ("hears 200", advert(9, 200).event()),
         ("hears 200 of .10", advert(10, 200).event()),
-        ("link up", Event::Link(LinkState::Up)),
-        ("link down", Event::Link(LinkState::Down)),
-        ("address lost", Event::AddressLost(VIP)),
+        ("link up", link_is(LinkState::Up)),
+        ("link down", link_is(LinkState::Down)),
+        ("address lost", lost(VIP)),
         ("action failed", Event::ActionFailed("no such device".to_owned())),
         ("reload, other VRID", Event::Reconfigure(elsewhere)),
+    ]
+}
+
+/// States of a router with two links, each as it is 200 ms after it was entered.
+fn group_states() -> Vec<(&'static str, Subject)> {
+    let heard_on_both = |config: RouterConfig, priority| {
+        let mut backup = Subject::in_backup(config);
+        backup.hears(advert(9, priority)).nothing();
+        backup.hears(lan_advert(9, priority)).nothing();
+        backup
+    };
+    let mut released = heard_on_both(group(), 150);
+    let _ = released.after(ms(500));
+    released.hears(advert(9, 0)).nothing();
+    let mut cut_off = Subject::in_backup(group());
+    let lan_down = Event::Link { link: LAN, state: LinkState::Down };
+    cut_off.on(lan_down).nothing();
+    let preempting = group().with_preempt(Preempt::Immediate);
+
+    let mut states = vec![
+        ("link down", cut_off),
+        ("backup", heard_on_both(group(), 150)),
+        ("backup released", released),
+        ("backup preempts", heard_on_both(preempting, 50)),
+        ("active", Subject::in_active(group())),
+    ];
+    for (_, subject) in &mut states {
+        let _ = subject.after(ms(200));
+    }
+    states
+}
+
+/// Those that concern one link, on either, and those that concern all.
+fn group_events() -> Vec<(&'static str, Event)> {
+    let lan_is = |state| Event::Link { link: LAN, state };
+    vec![
+        ("shutdown", Event::Shutdown),
+        ("timer, due", Event::Timer),
+        ("hears 0", advert(9, 0).event()),
+        ("lan hears 0", lan_advert(9, 0).event()),
+        ("hears 50", advert(9, 50).event()),
+        ("lan hears 50", lan_advert(9, 50).event()),
+        ("hears 100 of .9", advert(9, 100).event()),
+        ("lan hears 100 of .9", lan_advert(9, 100).event()),
+        ("hears 100 of .11", advert(11, 100).event()),
+        ("lan hears 100 of .11", lan_advert(11, 100).event()),
+        ("hears 200", advert(9, 200).event()),
+        ("lan hears 200", lan_advert(9, 200).event()),
+        ("link up", link_is(LinkState::Up)),
+        ("lan link up", lan_is(LinkState::Up)),
+        ("link down", link_is(LinkState::Down)),
+        ("lan link down", lan_is(LinkState::Down)),
+        ("lan address lost", Event::AddressLost { link: LAN, address: host_on(LAN, 100) }),
+        ("action failed", Event::ActionFailed("no such device".to_owned())),
+        ("reload, one link", Event::Reconfigure(settings())),
     ]
 }
 
@@ -81,19 +139,27 @@ fn row(state: &str, mut subject: Subject, event: &str, what: Event) -> String {
     let actions = in_short(&subject.on(what).0);
     let timer = subject.wait().map_or_else(|| "-".to_owned(), |wait| wait.as_millis().to_string());
     let role = subject.router.role().to_string();
-    format!("{state:16} | {event:18} | {role:10} | {timer:>4} | {actions}").trim_end().to_owned()
+    format!("{state:16} | {event:20} | {role:10} | {timer:>4} | {actions}").trim_end().to_owned()
 }
 
 #[test]
 fn every_state_meets_every_event() {
+    check(&states(), &events(), include_str!("transitions.txt"));
+}
+
+#[test]
+fn every_state_of_a_group_meets_every_event_on_either_link() {
+    check(&group_states(), &group_events(), include_str!("transitions_group.txt"));
+}
+
+fn check(states: &[(&str, Subject)], events: &[(&str, Event)], expected: &str) {
     let mut table = String::new();
-    for (state, subject) in states() {
-        for (event, what) in events() {
-            let row = row(state, subject.clone(), event, what);
+    for (state, subject) in states {
+        for (event, what) in events {
+            let row = row(state, subject.clone(), event, what.clone());
             writeln!(table, "{row}").expect("strings take everything");
         }
     }
-    let expected = include_str!("transitions.txt");
     if let Some((actual, expected)) = table.lines().zip(expected.lines()).find(|(a, b)| a != b) {
         panic!("was:  {actual}\nnot:  {expected}\nthe whole table:\n{table}");
     }

@@ -1,12 +1,13 @@
 //! One router that speaks version 2: its timers, what it does not listen to, and what it sends.
 
 use vrrp::{
-    Action, Auth, Checksum, ChecksumForm, ConfigError, Event, Interval, Password, Preempt,
-    Priority, Role, RouterConfig, Version, Vrid,
+    Action, Auth, Checksum, ChecksumForm, ConfigError, Event, Interval, LinkConfig, LinkId,
+    Password, Preempt, Priority, Role, RouterConfig, Version, Vrid,
 };
 
 use crate::subject::{
-    ACTIVE_DOWN, Heard, SKEW, Subject, TAKES_OVER, VIP, advert, host, interval, ms, settings, vrid,
+    ACTIVE_DOWN, Heard, SKEW, Subject, TAKES_OVER, VIP, advert, host, interval, link, ms, settings,
+    vrid,
 };
 
 fn password(text: &str) -> Auth {
@@ -15,12 +16,16 @@ fn password(text: &str) -> Auth {
 
 /// Priority 100 and 1 s as in `settings()`.
 fn version_2(auth: Auth) -> RouterConfig {
-    settings().with_version(Version::V2 { auth }).expect("whole seconds")
+    RouterConfig::new(link_2(auth))
 }
 
-fn every(seconds: u8) -> RouterConfig {
+fn link_2(auth: Auth) -> LinkConfig {
+    link().with_version(Version::V2 { auth }).expect("whole seconds")
+}
+
+fn every(seconds: u8) -> LinkConfig {
     let interval = Interval::from_seconds(seconds).expect("not 0");
-    version_2(Auth::None).with_interval(interval).expect("whole seconds")
+    link_2(Auth::None).with_interval(interval).expect("whole seconds")
 }
 
 /// An advertisement of version 2 from `host(source)`.
@@ -30,8 +35,10 @@ fn heard(source: u8, priority: u8, auth: Auth) -> Heard {
 
 fn sent_form(actions: &[Action]) -> ChecksumForm {
     let forms = actions.iter().filter_map(|action| match action {
-        Action::Advertise(_, form) => Some(*form),
-        Action::AddAddresses { .. } | Action::RemoveAddresses(_) | Action::Announce(_) => None,
+        Action::Advertise { form, .. } => Some(*form),
+        Action::AddAddresses { .. } | Action::RemoveAddresses { .. } | Action::Announce { .. } => {
+            None
+        }
     });
     let forms: Vec<_> = forms.collect();
     let [form] = forms[..] else { panic!("{actions:?}") };
@@ -49,7 +56,7 @@ fn at_one_second_the_timers_are_those_of_version_3() {
 
 #[test]
 fn skew_is_a_part_of_a_second_at_any_interval() {
-    let mut backup = Subject::in_backup(every(20));
+    let mut backup = Subject::in_backup(RouterConfig::new(every(20)));
     assert_eq!(backup.wait(), Some(ms(60_000) + SKEW));
     let twenty_seconds = Interval::from_seconds(20).expect("not 0");
     backup.hears(heard(9, 0, Auth::None).every(twenty_seconds)).nothing();
@@ -60,7 +67,7 @@ fn skew_is_a_part_of_a_second_at_any_interval() {
 
 #[test]
 fn the_longest_interval_is_255_seconds() {
-    let backup = Subject::in_backup(every(255));
+    let backup = Subject::in_backup(RouterConfig::new(every(255)));
     assert_eq!(backup.wait(), Some(ms(3 * 255_000) + SKEW));
 }
 
@@ -72,13 +79,13 @@ fn is_discarded(config: RouterConfig, heard: &Heard, count: fn(&vrrp::Counters) 
     let mut backup = Subject::in_backup(config);
     backup.after(ms(1000)).nothing();
     backup.hears(heard.clone()).nothing();
-    assert_eq!(backup.router.peer(), None);
-    assert_eq!(backup.router.counters().advertisements_received, 0);
-    assert_eq!(count(backup.router.counters()), 1);
+    assert_eq!(backup.router.peer(LinkId::FIRST), None);
+    assert_eq!(backup.router.counters(LinkId::FIRST).advertisements_received, 0);
+    assert_eq!(count(backup.router.counters(LinkId::FIRST)), 1);
     backup.after(ACTIVE_DOWN - ms(1000)).does(TAKES_OVER);
     backup.hears(heard.clone()).nothing();
     backup.is(Role::Active);
-    assert_eq!(count(backup.router.counters()), 2);
+    assert_eq!(count(backup.router.counters(LinkId::FIRST)), 2);
 }
 
 #[test]
@@ -128,8 +135,8 @@ fn everything_sent_is_of_version_2_and_has_the_password() {
     let mut router = Subject::in_backup(version_2(password("secret")));
     assert_eq!(sent_form(&router.after(ACTIVE_DOWN).0), form);
     assert_eq!(sent_form(&router.after(ms(1000)).0), form);
-    assert_eq!(router.router.farewell().1, form);
-    assert_eq!(router.router.farewell().0.priority, Priority::RELEASE);
+    assert_eq!(router.router.farewell(LinkId::FIRST).1, form);
+    assert_eq!(router.router.farewell(LinkId::FIRST).0.priority, Priority::RELEASE);
     let did = router.on(Event::Shutdown);
     assert_eq!(sent_form(&did.0), form);
 }
@@ -139,7 +146,7 @@ fn a_new_password_takes_effect_silently() {
     let mut active = Subject::in_active(version_2(password("old")));
     active.on(Event::Reconfigure(version_2(password("new")))).nothing();
     active.is(Role::Active);
-    assert_eq!(active.router.farewell().1, ChecksumForm::Rfc3768(password("new")));
+    assert_eq!(active.router.farewell(LinkId::FIRST).1, ChecksumForm::Rfc3768(password("new")));
 }
 
 #[test]
@@ -148,7 +155,7 @@ fn another_version_is_another_participant() {
     let did = active.on(Event::Reconfigure(settings()));
     assert_eq!(sent_form(&did.0), ChecksumForm::Rfc3768(Auth::None), "it lets go as it held");
     did.does("remove .100, advertise 0");
-    active.because("new VRID, source address or version");
+    active.because("new links, VRID, source address or version");
 }
 
 #[test]
@@ -165,16 +172,16 @@ fn a_learned_interval_is_not_taken_along_into_version_2() {
 fn intervals_must_fit_the_version() {
     let auth = Auth::None;
     for good in [1000, 40_000, 255_000] {
-        assert!(version_2(auth).with_interval(interval(good)).is_ok());
+        assert!(link_2(auth).with_interval(interval(good)).is_ok());
     }
     for bad in [10, 990, 1010, 40_950] {
         let refused = Err(ConfigError::IntervalV2(ms(bad)));
-        assert_eq!(version_2(auth).with_interval(interval(bad)), refused);
-        let fast = settings().with_interval(interval(bad)).expect("version 3 can say it");
+        assert_eq!(link_2(auth).with_interval(interval(bad)), refused);
+        let fast = link().with_interval(interval(bad)).expect("version 3 can say it");
         assert_eq!(fast.with_version(Version::V2 { auth }), refused);
     }
     let refused = Err(ConfigError::IntervalV3(ms(41_000)));
-    assert_eq!(settings().with_interval(interval(41_000)), refused);
+    assert_eq!(link().with_interval(interval(41_000)), refused);
     let version_3 = Version::V3 { checksum: Checksum::Auto };
     assert_eq!(every(41).with_version(version_3), refused);
 }
@@ -182,7 +189,7 @@ fn intervals_must_fit_the_version() {
 #[test]
 fn version_2_is_for_ipv4() {
     let ip = |text: &str| text.parse().expect("an address");
-    let config = RouterConfig::new(vrid(), ip("fe80::1"), vec![ip("fe80::50")]).expect("valid");
+    let config = LinkConfig::new(vrid(), ip("fe80::1"), vec![ip("fe80::50")]).expect("valid");
     let refused = Err(ConfigError::FamilyV2(ip("fe80::1")));
     assert_eq!(config.with_version(Version::V2 { auth: Auth::None }), refused);
 }
@@ -200,7 +207,7 @@ fn passwords_have_1_to_8_octets() {
 #[test]
 fn a_password_is_not_shown() {
     let router = Subject::in_active(version_2(password("hunter2")));
-    let shown = format!("{:?} {}", router.router, router.router.farewell().1);
+    let shown = format!("{:?} {}", router.router, router.router.farewell(LinkId::FIRST).1);
     assert!(!shown.contains("hunter2"), "{shown}");
     assert!(!shown.contains("104, 117"), "not as octets either: {shown}");
     assert_eq!(format!("{:?}", password("hunter2")), "Password(Password(..))");
@@ -212,8 +219,8 @@ fn another_vrid_is_not_judged() {
     let mut stranger = advert(9, 200);
     stranger.advert.vrid = Vrid::new(7).expect("7 is not 0");
     backup.hears(stranger).nothing();
-    let counters = backup.router.counters();
+    let counters = backup.router.counters(LinkId::FIRST);
     assert_eq!((counters.vrid_errors, counters.version_errors), (1, 0));
-    assert_eq!(backup.router.config().addresses(), [VIP]);
-    assert_eq!(backup.router.config().source(), host(10));
+    assert_eq!(backup.router.config().link(LinkId::FIRST).addresses(), [VIP]);
+    assert_eq!(backup.router.config().link(LinkId::FIRST).source(), host(10));
 }

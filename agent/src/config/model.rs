@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use vrrp::{ConfigError, Family, Interval, Preempt, Priority, RouterConfig, Version, Vrid};
+use vrrp::{ConfigError, Family, Interval, LinkConfig, Preempt, Priority, Version, Vrid};
 
 use super::cidr::Cidr;
 use super::diagnostic::Span;
@@ -94,12 +94,10 @@ impl Router {
         self.addresses.first().map_or(Family::Ipv4, |cidr| Family::of(cidr.address))
     }
 
-    /// The settings of the election, which sends from `source`.
-    pub(crate) fn election(&self, source: IpAddr) -> Result<RouterConfig, ConfigError> {
+    /// The link of an election, which sends from `source`.
+    pub(crate) fn link(&self, source: IpAddr) -> Result<LinkConfig, ConfigError> {
         let addresses = self.addresses.iter().map(|cidr| cidr.address).collect();
-        RouterConfig::new(self.vrid, source, addresses)?
-            .with_priority(self.priority)?
-            .with_preempt(self.preempt)
+        LinkConfig::new(self.vrid, source, addresses)?
             .with_version(self.version)?
             .with_interval(self.interval)
     }

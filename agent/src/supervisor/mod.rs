@@ -258,9 +258,9 @@ impl Supervisor {
         let lost: Vec<IpAddr> = statuses
             .iter()
             .filter(|(key, status)| {
-                self.roles.get(*key) == Some(&Role::Active) && status.role != Role::Active
+                self.roles.get(*key) == Some(&Role::Active) && status.role() != Role::Active
             })
-            .flat_map(|(_, status)| status.config.addresses().to_vec())
+            .flat_map(|(_, status)| status.config().addresses().to_vec())
             .collect();
         self.roles = now;
         if !lost.is_empty() {
@@ -283,8 +283,8 @@ impl Supervisor {
         let Some(engine) = &self.engine else { return Vec::new() };
         let statuses = engine.statuses();
         let statuses = statuses.borrow();
-        let active = statuses.values().filter(|status| status.role == Role::Active);
-        active.flat_map(|status| status.config.addresses().to_vec()).collect()
+        let active = statuses.values().filter(|status| status.role() == Role::Active);
+        active.flat_map(|status| status.config().addresses().to_vec()).collect()
     }
 
     /// Sends this to the loop after a time.
@@ -300,7 +300,7 @@ impl Supervisor {
 }
 
 fn roles(statuses: &Statuses) -> BTreeMap<RouterKey, Role> {
-    statuses.iter().map(|(key, status)| (key.clone(), status.role)).collect()
+    statuses.iter().map(|(key, status)| (key.clone(), status.role())).collect()
 }
 
 /// Until a virtual router has another role than it had. Pends for ever without virtual routers. Cancel-safe.

@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use vrrp::driver::Status;
+use vrrp::driver::LinkStatus;
 use vrrp::{ChecksumForm, Role};
 
 use super::Supervisor;
 use crate::config::Router;
 use crate::control::Reply;
 use crate::coordinator;
+use crate::engine;
 use crate::status::{
     ConfigStatus, CounterStatus, GuardStatus, PeerStatus, RouterStatus, SCHEMA, StatusReport,
     TransitionStatus, WorkerState, WorkerStatus,
@@ -113,18 +114,20 @@ impl Supervisor {
     }
 }
 
-fn router_status(router: &Router, status: &Status, now: Instant) -> RouterStatus {
+fn router_status(router: &Router, status: &engine::RouterStatus, now: Instant) -> RouterStatus {
     let since = |then| now.saturating_duration_since(then);
+    let (group, config) = (&*status.group, status.config());
+    let link = &group.links[status.link.index()];
     RouterStatus {
         name: router.name.clone(),
         vrid: router.vrid.value(),
-        version: status.config.version().number(),
+        version: config.version().number(),
         interface: router.interface.clone(),
-        state: status.role.to_string(),
-        priority: status.config.priority().value(),
-        addresses: status.config.addresses().to_vec(),
-        advert_interval_ms: ms(status.config.interval().duration()),
-        peer: status.peer.map(|peer| PeerStatus {
+        state: group.role.to_string(),
+        priority: group.config.priority().value(),
+        addresses: config.addresses().to_vec(),
+        advert_interval_ms: ms(config.interval().duration()),
+        peer: link.peer.map(|peer| PeerStatus {
             address: peer.address,
             priority: peer.priority.value(),
             last_advert_ms: ms(since(peer.heard_at)),
@@ -136,18 +139,18 @@ fn router_status(router: &Router, status: &Status, now: Instant) -> RouterStatus
             }
             .to_owned(),
         }),
-        last_transition: status.last_transition.as_ref().map(|transition| TransitionStatus {
+        last_transition: group.last_transition.as_ref().map(|transition| TransitionStatus {
             from: transition.from.to_string(),
             to: transition.to.to_string(),
             reason: transition.reason.to_string(),
             ago_ms: ms(since(transition.at)),
         }),
-        counters: counters(status),
+        counters: counters(link, group.scheduling_delay_max),
     }
 }
 
-fn counters(status: &Status) -> CounterStatus {
-    let (counters, errors) = (&status.counters, &status.decode_errors);
+fn counters(link: &LinkStatus, scheduling_delay_max: Duration) -> CounterStatus {
+    let (counters, errors) = (&link.counters, &link.decode_errors);
     CounterStatus {
         active_transitions: counters.active_transitions,
         advertisements_received: counters.advertisements_received,
@@ -168,7 +171,7 @@ fn counters(status: &Status) -> CounterStatus {
         invalid_type: errors.invalid_type,
         invalid_auth_type: errors.invalid_auth_type,
         interval_errors: errors.interval_errors,
-        scheduling_delay_max_us: u64::try_from(status.scheduling_delay_max.as_micros())
+        scheduling_delay_max_us: u64::try_from(scheduling_delay_max.as_micros())
             .unwrap_or(u64::MAX),
     }
 }

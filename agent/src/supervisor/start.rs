@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::sleep;
+use vrrp::RouterConfig;
 use vrrp::linux::Netlink;
 
 use super::{Inbox, Options, QUEUE, Supervisor, open_signals};
@@ -16,7 +17,7 @@ use crate::check;
 use crate::config::{Bind, Config, Diagnostic, Diagnostics, Source, wanted_source};
 use crate::control::RunDirectory;
 use crate::coordinator::Coordinator;
-use crate::engine::{Engine, RouterSettings};
+use crate::engine::{Engine, GroupSettings};
 use crate::host::{self, HostFacts};
 use crate::privilege;
 use crate::sysctl::Sysctls;
@@ -161,7 +162,7 @@ pub(super) fn require_privileges(config: &Config) -> Result<(), String> {
 pub(super) fn router_settings(
     config: &Config,
     host: &HostFacts,
-) -> Result<Vec<RouterSettings>, String> {
+) -> Result<Vec<GroupSettings>, String> {
     config
         .routers
         .iter()
@@ -174,10 +175,12 @@ pub(super) fn router_settings(
                     wanted_source(router.family())
                 )
             })?;
-            let election = router
-                .election(source)
-                .map_err(|error| format!("virtual router `{}`: {error}", router.name))?;
-            Ok(RouterSettings { key: router.key(), config: election })
+            let wrong = |error| format!("virtual router `{}`: {error}", router.name);
+            let config = RouterConfig::new(router.link(source).map_err(wrong)?)
+                .with_preempt(router.preempt)
+                .with_priority(router.priority)
+                .map_err(wrong)?;
+            Ok(GroupSettings { keys: vec![router.key()], config })
         })
         .collect()
 }

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use libfuzzer_sys::fuzz_target;
 use vrrp::{
-    Action, Advertisement, Auth, ChecksumForm, Event, Interval, LinkState, Password, Preempt,
-    Priority, RouterConfig, State, Version, VirtualRouter, Vrid,
+    Action, Advertisement, Auth, ChecksumForm, Event, Interval, LinkConfig, LinkId, LinkState,
+    Password, Preempt, Priority, RouterConfig, State, Version, VirtualRouter, Vrid,
 };
 
 fuzz_target!(|input: &[u8]| {
@@ -26,7 +26,7 @@ fuzz_target!(|input: &[u8]| {
 struct Host {
     router: VirtualRouter,
     now: Instant,
-    held: BTreeSet<IpAddr>,
+    held: BTreeSet<(LinkId, IpAddr)>,
 }
 
 impl Host {
@@ -52,9 +52,9 @@ impl Host {
                 Event::Timer
             }
             5..=6 => heard(octets)?,
-            7 => Event::Link(LinkState::Up),
-            8 => Event::Link(LinkState::Down),
-            9 => Event::AddressLost(address(octets.next()?)),
+            7 => Event::Link { link: link_id(octets)?, state: LinkState::Up },
+            8 => Event::Link { link: link_id(octets)?, state: LinkState::Down },
+            9 => Event::AddressLost { link: link_id(octets)?, address: address(octets.next()?) },
             10 => Event::ActionFailed("no such device".to_owned()),
             11 => Event::Reconfigure(config(octets)?),
             _ => unreachable!("below 12"),
@@ -67,7 +67,8 @@ impl Host {
             self.perform(action);
         }
         let config = self.router.config();
-        let ours: BTreeSet<IpAddr> = config.addresses().iter().copied().collect();
+        let on = |id| config.link(id).addresses().iter().map(move |&address| (id, address));
+        let ours: BTreeSet<_> = config.link_ids().flat_map(on).collect();
         let holds =
             matches!(self.router.state(), State::Active(active) if active.holds_addresses());
         let expected = if holds { ours } else { BTreeSet::new() };
@@ -78,21 +79,27 @@ impl Host {
 
     fn perform(&mut self, action: Action) {
         match action {
-            Action::AddAddresses { addresses, .. } => self.held.extend(addresses),
-            Action::RemoveAddresses(addresses) => {
-                self.held.retain(|address| !addresses.contains(address));
+            Action::AddAddresses { link, addresses, .. } => {
+                self.held.extend(addresses.into_iter().map(|address| (link, address)));
             }
-            Action::Advertise(advert, form) => {
+            Action::RemoveAddresses { link, addresses } => {
+                self.held.retain(|(on, address)| *on != link || !addresses.contains(address));
+            }
+            Action::Advertise { advert, form, .. } => {
                 let is_release = advert.priority == Priority::RELEASE;
                 assert!(!is_release || self.held.is_empty(), "let go while holding");
-                let source = self.router.config().source();
-                let _ = advert.encode(source, [224, 0, 0, 18].into(), form);
+                let _ = advert.encode(address(10), [224, 0, 0, 18].into(), form);
             }
-            Action::Announce(addresses) => {
-                assert!(addresses.iter().all(|address| self.held.contains(address)));
+            Action::Announce { link, addresses } => {
+                assert!(addresses.iter().all(|&address| self.held.contains(&(link, address))));
             }
         }
     }
+}
+
+/// One that the router has, or does not have.
+fn link_id(octets: &mut impl Iterator<Item = u8>) -> Option<LinkId> {
+    Some(LinkId::new(usize::from(octets.next()? % 3)))
 }
 
 fn address(last: u8) -> IpAddr {
@@ -112,6 +119,7 @@ fn any_interval(octets: &mut impl Iterator<Item = u8>) -> Option<Interval> {
 }
 
 fn heard(octets: &mut impl Iterator<Item = u8>) -> Option<Event> {
+    let link = link_id(octets)?;
     let advert = Advertisement {
         vrid: Vrid::new(octets.next()? % 2 + 1)?,
         priority: Priority::new(octets.next()?),
@@ -123,7 +131,7 @@ fn heard(octets: &mut impl Iterator<Item = u8>) -> Option<Event> {
         0 => ChecksumForm::Rfc3768(auth(octets.next()?)),
         _ => ChecksumForm::Rfc5798,
     };
-    Some(Event::Advertisement { source, advert, form })
+    Some(Event::Advertisement { link, source, advert, form })
 }
 
 fn auth(octet: u8) -> Auth {
@@ -137,22 +145,28 @@ fn auth(octet: u8) -> Auth {
 
 /// `None` at the end of input, and for settings that are refused.
 fn config(octets: &mut impl Iterator<Item = u8>) -> Option<RouterConfig> {
-    let vrid = Vrid::new(octets.next()? % 2 + 1)?;
-    let source = address(octets.next()? % 2 + 10);
-    let addresses = (0..octets.next()? % 4).map(|last| address(100 + last)).collect();
+    let mut config = RouterConfig::new(link(octets)?);
+    for _ in 0..octets.next()? % 3 {
+        config = config.with_link(link(octets)?);
+    }
     let preempt = match octets.next()? {
         0 => Preempt::Never,
         1 => Preempt::Immediate,
         delay => Preempt::After(Duration::from_millis(u64::from(delay) * 50)),
     };
-    let config = RouterConfig::new(vrid, source, addresses).ok()?;
-    let config = config.with_priority(Priority::new(octets.next()?)).ok()?;
-    let config = config.with_preempt(preempt);
+    config.with_preempt(preempt).with_priority(Priority::new(octets.next()?)).ok()
+}
+
+fn link(octets: &mut impl Iterator<Item = u8>) -> Option<LinkConfig> {
+    let vrid = Vrid::new(octets.next()? % 2 + 1)?;
+    let source = address(octets.next()? % 2 + 10);
+    let addresses = (0..octets.next()? % 4).map(|last| address(100 + last)).collect();
+    let link = LinkConfig::new(vrid, source, addresses).ok()?;
     match octets.next()? % 4 {
         0 => {
-            let config = config.with_version(Version::V2 { auth: auth(octets.next()?) }).ok()?;
-            config.with_interval(Interval::from_seconds(octets.next()?)?).ok()
+            let link = link.with_version(Version::V2 { auth: auth(octets.next()?) }).ok()?;
+            link.with_interval(Interval::from_seconds(octets.next()?)?).ok()
         }
-        _ => config.with_interval(interval(octets.next()?)).ok(),
+        _ => link.with_interval(interval(octets.next()?)).ok(),
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::{advance, timeout};
 use super::*;
 use crate::advertisement::Advertisement;
 use crate::checksum::ChecksumForm;
+use crate::config::LinkConfig;
 use crate::event::Reason;
 use crate::types::{Interval, Priority, Vrid};
 
@@ -37,6 +38,7 @@ struct World {
     /// Packets that wait in the socket without having woken anybody.
     unread: VecDeque<Event>,
     add_fails: bool,
+    beats: usize,
     /// How long the process is stopped when it adds addresses next.
     stops_for: Duration,
 }
@@ -92,9 +94,14 @@ impl Platform for FakeHost {
         Ok(())
     }
 
-    fn arm(&mut self, farewell: &Advertisement, _: ChecksumForm) {
+    fn arm(&mut self, farewell: &Advertisement, _: ChecksumForm, patience: Duration) {
+        assert_eq!(patience, Duration::from_millis(300));
         assert_eq!(farewell.priority, Priority::RELEASE);
         self.tell(Told::Arm);
+    }
+
+    fn beat(&mut self) {
+        self.world.borrow_mut().beats += 1;
     }
 
     fn disarm(&mut self) {
@@ -112,8 +119,12 @@ fn ip(text: &str) -> IpAddr {
 
 /// Adverts every 100 ms, priority 100: Active_Down is 361 ms.
 fn config() -> RouterConfig {
+    RouterConfig::new(link())
+}
+
+fn link() -> LinkConfig {
     let vrid = Vrid::new(51).expect("not 0");
-    RouterConfig::new(vrid, ip(OURS), vec![ip(VIP)])
+    LinkConfig::new(vrid, ip(OURS), vec![ip(VIP)])
         .expect("valid")
         .with_interval(Interval::from_centiseconds(10).expect("in range"))
         .expect("sayable")
@@ -121,11 +132,12 @@ fn config() -> RouterConfig {
 
 fn advert(priority: u8) -> Event {
     Event::Advertisement {
+        link: LinkId::FIRST,
         source: ip(THEIRS),
         advert: Advertisement {
-            vrid: config().vrid(),
+            vrid: link().vrid(),
             priority: Priority::new(priority),
-            interval: config().interval(),
+            interval: link().interval(),
             addresses: vec![ip(VIP)],
         },
         form: ChecksumForm::Rfc9568,
@@ -141,8 +153,20 @@ struct Running {
 
 /// A driver that takes part in the election.
 async fn started() -> Running {
-    let host = FakeHost::default();
-    let (driver, status) = Driver::new(config(), host.clone());
+    start(config(), &[FakeHost::default()]).await
+}
+
+/// The same on two links, the second of which advertises every second. [`Running`] has the first host.
+async fn group_started() -> (Running, FakeHost) {
+    let slow = link().with_interval(Interval::DEFAULT).expect("sayable");
+    let (first, second) = (FakeHost::default(), FakeHost::default());
+    let running = start(config().with_link(slow), &[first, second.clone()]).await;
+    (running, second)
+}
+
+async fn start(config: RouterConfig, hosts: &[FakeHost]) -> Running {
+    let host = hosts[0].clone();
+    let (driver, status) = Driver::new(config, hosts.to_vec());
     let (commands, receiver) = mpsc::channel(8);
     let driver = tokio::task::spawn_local(driver.run(receiver));
     commands.send(Command::Start).await.expect("the driver runs");
@@ -212,7 +236,7 @@ async fn adverts_that_wait_unread_prevent_a_false_takeover() {
         tokio::task::yield_now().await;
         let status = running.status.borrow().clone();
         assert_eq!(status.role, Role::Backup);
-        assert_eq!(status.peer.expect("heard").address, ip(THEIRS));
+        assert_eq!(status.links[0].peer.expect("heard").address, ip(THEIRS));
     })
     .await;
 }
@@ -243,7 +267,7 @@ async fn who_was_stopped_half_way_announces_nothing_and_lets_go_as_late() {
     in_virtual_time(async {
         let mut running = started().await;
         running.host.world.borrow_mut().stops_for = Duration::from_millis(300);
-        let was_late = running.status.wait_for(|status| status.counters.late == 1);
+        let was_late = running.status.wait_for(|status| status.links[0].counters.late == 1);
         timeout(Duration::from_secs(60), was_late).await.expect("in time").expect("it runs");
         let expected = [Told::Advertise(100), Told::Arm, Told::Add, Told::Remove, Told::Disarm];
         assert_eq!(running.host.told(), expected);
@@ -312,6 +336,55 @@ async fn the_guard_says_farewell_in_the_form_that_the_peer_understands() {
             tokio::task::yield_now().await;
         }
         assert!(running.host.told().contains(&Told::Arm));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn each_link_of_a_group_is_told_its_part() {
+    in_virtual_time(async {
+        let (mut running, second) = group_started().await;
+        running.becomes(Role::Active).await;
+        let takes_over = [Told::Advertise(100), Told::Arm, Told::Add, Told::Announce];
+        assert_eq!(running.host.told(), takes_over);
+        assert_eq!(second.told(), takes_over);
+        drop(running.commands);
+        running.driver.await.expect("it ends by itself");
+        for host in [running.host, second] {
+            assert!(host.told().ends_with(&[Told::Remove, Told::Advertise(0), Told::Disarm]));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn adverts_that_wait_unread_on_any_link_prevent_a_false_takeover() {
+    in_virtual_time(async {
+        let (running, second) = group_started().await;
+        let mut heard = advert(150);
+        if let Event::Advertisement { link, .. } = &mut heard {
+            *link = LinkId::new(1);
+        }
+        second.world.borrow_mut().unread.push_back(heard);
+        advance(Duration::from_millis(3700)).await;
+        tokio::task::yield_now().await;
+        let status = running.status.borrow().clone();
+        assert_eq!(status.role, Role::Backup);
+        assert_eq!(status.links[1].peer.expect("heard").address, ip(THEIRS));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_advertisement_on_one_link_puts_off_the_guard_on_all() {
+    in_virtual_time(async {
+        let (mut running, second) = group_started().await;
+        running.becomes(Role::Active).await;
+        second.told();
+        let before = second.world.borrow().beats;
+        tokio::time::sleep(Duration::from_millis(550)).await;
+        assert!(!second.told().contains(&Told::Advertise(0)));
+        assert_eq!(second.world.borrow().beats - before, 5);
     })
     .await;
 }

@@ -1,4 +1,4 @@
-//! A virtual router's host: raw sockets, netlink and packet sockets of Linux.
+//! A host of virtual routers: raw sockets, netlink and packet sockets of Linux.
 //!
 //! Owns no decision. Sockets are opened when the interface has a carrier and closed when it loses it,
 //! so that an interface may come late, go, or be replaced by another of the same name.
@@ -35,8 +35,7 @@ use crate::event::{Event, LinkState};
 use crate::family::Family;
 use crate::mac::Mac;
 use crate::platform::Platform;
-use crate::state::LATE_INTERVALS;
-use crate::types::Vrid;
+use crate::types::{LinkId, Vrid};
 
 /// Pause before sockets that could not be opened are tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -62,7 +61,7 @@ impl fmt::Debug for Will {
     }
 }
 
-/// A virtual router among those of this host.
+/// A link of a virtual router among those of this host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RouterId {
     /// The kernel's number of its interface.
@@ -79,13 +78,14 @@ pub trait Executor: fmt::Debug {
     fn arm(&self, router: RouterId, will: &Will, sender: BorrowedFd<'_>);
     /// Forgets the will of this virtual router.
     fn disarm(&self, router: RouterId);
-    /// This virtual router, which is armed, has just advertised. Must not block.
+    /// This virtual router, which is armed, is alive. Must not block.
     fn beat(&self, router: RouterId);
 }
 
-/// One interface of this host, as the [`Platform`] of one virtual router.
+/// One interface of this host, as the [`Platform`] of one link of a virtual router.
 #[derive(Debug)]
 pub struct Linux<E> {
+    link: LinkId,
     interface: String,
     vrid: Vrid,
     source: IpAddr,
@@ -110,11 +110,13 @@ struct Sockets {
 impl<E: Executor> Linux<E> {
     /// Starts to follow the interface, which need not exist yet. Runs on the current tokio runtime.
     ///
-    /// `source` is an address of the interface, over IPv6 a link-local one; its family is that of the virtual router.
+    /// It is this link of its virtual router. `source` is an address of the interface, over IPv6 a link-local one; its
+    /// family is that of the link.
     ///
     /// # Errors
     /// When the kernel refuses netlink sockets.
     pub async fn open(
+        link: LinkId,
         interface: &str,
         vrid: Vrid,
         source: IpAddr,
@@ -124,6 +126,7 @@ impl<E: Executor> Linux<E> {
         // As if the link were up: `next_event` tells at once if it is not.
         let told = Interface { link: LinkState::Up, ..watch.interface() };
         Ok(Self {
+            link,
             interface: interface.to_owned(),
             vrid,
             source,
@@ -140,17 +143,18 @@ impl<E: Executor> Linux<E> {
 
     /// The difference between the interface as it is and as it was told.
     fn news(&mut self) -> Option<Event> {
+        let id = self.link;
         let now = self.watch.interface();
         if now.index != self.told.index {
             // Another interface of the same name: down first, so that everything is set up again.
             self.sockets = None;
             self.told = Interface { link: LinkState::Down, ..now };
-            return Some(Event::Link(LinkState::Down));
+            return Some(Event::Link { link: id, state: LinkState::Down });
         }
-        let link = self.link(&now);
+        let link = self.carrier(&now);
         if link != self.told.link {
             self.told = Interface { link, ..now };
-            return Some(Event::Link(link));
+            return Some(Event::Link { link: id, state: link });
         }
         let lost = self.added.iter().find(|ip| self.told.holds(ip) && !now.holds(ip)).copied();
         if let Some(ip) = lost {
@@ -159,11 +163,11 @@ impl<E: Executor> Linux<E> {
         } else {
             self.told = Interface { link, ..now };
         }
-        lost.map(Event::AddressLost)
+        lost.map(|address| Event::AddressLost { link: id, address })
     }
 
     /// A link on which we cannot hear is as good as down: silence on it proves nothing.
-    fn link(&mut self, now: &Interface) -> LinkState {
+    fn carrier(&mut self, now: &Interface) -> LinkState {
         if now.link == LinkState::Down {
             self.sockets = None;
             return LinkState::Down;
@@ -206,10 +210,10 @@ impl<E: Executor> Linux<E> {
     }
 }
 
-fn decode(packet: &Packet<'_>) -> Result<Event, DecodeError> {
+fn decode(link: LinkId, packet: &Packet<'_>) -> Result<Event, DecodeError> {
     let (envelope, payload) = packet.open()?;
     let (advert, form) = Advertisement::decode(payload, &envelope)?;
-    Ok(Event::Advertisement { source: envelope.source, advert, form })
+    Ok(Event::Advertisement { link, source: envelope.source, advert, form })
 }
 
 impl FrameSocket {
@@ -243,7 +247,7 @@ impl<E: Executor> Platform for Linux<E> {
             tokio::select! {
                 biased;
                 received = sockets.adverts.receiver.receive() => match received {
-                    Ok(packet) => match decode(&packet) {
+                    Ok(packet) => match decode(self.link, &packet) {
                         Ok(event) => return event,
                         Err(error) => self.reject(&error),
                     },
@@ -258,7 +262,7 @@ impl<E: Executor> Platform for Linux<E> {
     fn pending_event(&mut self) -> Option<Event> {
         loop {
             let packet = self.sockets.as_mut()?.adverts.receiver.try_receive()?;
-            match decode(&packet) {
+            match decode(self.link, &packet) {
                 Ok(event) => return Some(event),
                 Err(error) => self.reject(&error),
             }
@@ -305,11 +309,7 @@ impl<E: Executor> Platform for Linux<E> {
         sockets
             .adverts
             .send(&message)
-            .map_err(|error| format!("cannot send an advertisement on `{name}`: {error}"))?;
-        if let Some(router) = self.armed {
-            self.executor.beat(router);
-        }
-        Ok(())
+            .map_err(|error| format!("cannot send an advertisement on `{name}`: {error}"))
     }
 
     fn announce(&mut self, addresses: &[IpAddr]) -> Result<(), String> {
@@ -324,7 +324,7 @@ impl<E: Executor> Platform for Linux<E> {
         Ok(())
     }
 
-    fn arm(&mut self, farewell: &Advertisement, form: ChecksumForm) {
+    fn arm(&mut self, farewell: &Advertisement, form: ChecksumForm, patience: Duration) {
         let Ok(index) = self.index() else { return };
         if let Err(error) = self.sockets() {
             tracing::warn!(%error, "cannot arm the guard");
@@ -334,12 +334,18 @@ impl<E: Executor> Platform for Linux<E> {
         let will = Will {
             removals: farewell.addresses.iter().map(|ip| removal_request(index, *ip)).collect(),
             farewell: self.encode(farewell, form),
-            patience: farewell.interval.duration() * LATE_INTERVALS,
+            patience,
             group: adverts.group(),
         };
         let router = RouterId { index, family: Family::of(self.source), vrid: self.vrid };
         self.executor.arm(router, &will, adverts.sender());
         self.armed = Some(router);
+    }
+
+    fn beat(&mut self) {
+        if let Some(router) = self.armed {
+            self.executor.beat(router);
+        }
     }
 
     fn disarm(&mut self) {

@@ -3,17 +3,20 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
-use super::VirtualRouter;
+use super::{Link, VirtualRouter};
 use crate::config::RouterConfig;
 use crate::event::{Action, Reason, Role};
 use crate::schedule::AnnounceSchedule;
 use crate::state::{ActiveState, BackupState, InitializeState, State};
-use crate::types::Priority;
+use crate::types::LinkId;
 
 impl VirtualRouter {
     pub(super) fn replace_config(&mut self, config: RouterConfig) {
         if !self.config.same_participant(&config) {
-            self.peer = None;
+            self.links.resize_with(config.links().len(), Link::new);
+            for link in &mut self.links {
+                link.peer = None;
+            }
         }
         self.config = config;
     }
@@ -44,41 +47,63 @@ impl VirtualRouter {
             return self.restart(config, now);
         }
         let old = std::mem::replace(&mut self.config, config);
-        let addresses_changed = old.addresses() != self.config.addresses();
-        let holding_changed = addresses_changed && active.holds_addresses();
-        if holding_changed {
-            self.exchange_addresses(&old);
-            active.renewed_at = now;
+        if active.holds_addresses() {
+            self.remove_dropped(&old);
         }
-        let advert_changed = addresses_changed
-            || old.priority() != self.config.priority()
-            || old.interval() != self.config.interval();
-        if advert_changed {
-            self.send(self.config.priority());
-            active.advertised_at = now;
-        }
-        if holding_changed {
-            self.announce(self.config.addresses().to_vec());
-            active.announcements = AnnounceSchedule::begin(now);
+        for link in self.config.link_ids() {
+            self.reconfigure_link(&mut active, &old, link, now);
         }
         self.state = State::Active(active);
     }
 
-    fn exchange_addresses(&mut self, old: &RouterConfig) {
-        let is_dropped = |address: &&IpAddr| !self.config.addresses().contains(address);
-        let dropped: Vec<_> = old.addresses().iter().filter(is_dropped).copied().collect();
-        if !dropped.is_empty() {
-            self.actions.push(Action::RemoveAddresses(dropped));
+    fn reconfigure_link(
+        &mut self,
+        active: &mut ActiveState,
+        old: &RouterConfig,
+        link: LinkId,
+        now: Instant,
+    ) {
+        let (before, after) = (old.link(link), self.config.link(link));
+        let addresses_changed = before.addresses() != after.addresses();
+        let holding_changed = addresses_changed && active.holds_addresses();
+        let advert_changed = addresses_changed
+            || old.priority() != self.config.priority()
+            || before.interval() != after.interval();
+        let holding = active.on(link);
+        if holding_changed {
+            self.add_addresses(link);
+            holding.renewed_at = now;
         }
-        self.add_addresses();
+        if advert_changed {
+            self.send(link, self.config.priority());
+            holding.advertised_at = now;
+        }
+        if holding_changed {
+            self.announce(link);
+            holding.announcements = AnnounceSchedule::begin(now);
+        }
     }
 
-    /// Another VRID, source or version makes us another participant: the old one shuts down, the new one starts.
+    /// From all links before any is added: an address may move from one to another.
+    fn remove_dropped(&mut self, old: &RouterConfig) {
+        for link in self.config.link_ids() {
+            let kept = self.config.link(link).addresses();
+            let is_dropped = |address: &&IpAddr| !kept.contains(address);
+            let dropped = old.link(link).addresses().iter().filter(is_dropped);
+            let addresses: Vec<_> = dropped.copied().collect();
+            if !addresses.is_empty() {
+                self.actions.push(Action::RemoveAddresses { link, addresses });
+            }
+        }
+    }
+
+    /// Another VRID, source or version makes us another participant: the old one shuts down, the new one starts. So do
+    /// other links.
     fn restart(&mut self, config: RouterConfig, now: Instant) {
         let was_active = self.role() == Role::Active;
         self.halt(InitializeState::Stopped, Reason::Reconfigured, now);
         if was_active {
-            self.send(Priority::RELEASE);
+            self.release();
         }
         self.replace_config(config);
         self.start(Reason::Reconfigured, now);

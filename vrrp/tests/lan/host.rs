@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use super::plan::interval_of;
 use vrrp::{Event, Role, RouterConfig, VirtualRouter};
 
 pub struct Host {
@@ -98,7 +99,7 @@ impl Host {
     }
 
     pub fn interval(&self) -> Duration {
-        self.config().interval().duration()
+        interval_of(self.config())
     }
 
     pub fn queue(&mut self, event: Event) {

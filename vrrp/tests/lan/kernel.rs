@@ -4,13 +4,14 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use vrrp::{Advertisement, ChecksumForm, Envelope, Event, MULTICAST_GROUP};
+use vrrp::{Advertisement, ChecksumForm, Envelope, Event, LinkId, MULTICAST_GROUP};
 
 use super::host::Process;
 use super::laws::{Law, law};
 use super::network::LEASE_LATE_MAX;
 use super::queue::What;
 use super::world::World;
+use crate::subject::lost;
 
 impl World {
     pub fn netlink(&mut self, to: usize, event: Event) {
@@ -21,7 +22,7 @@ impl World {
         self.is_changed = true;
         for address in addresses {
             if self.hosts[index].held.remove(address).is_some() {
-                self.netlink(index, Event::AddressLost(*address));
+                self.netlink(index, lost(*address));
             }
         }
     }
@@ -57,7 +58,7 @@ impl World {
     }
 
     pub fn send(&mut self, from: usize, advert: &Advertisement, form: ChecksumForm) {
-        let source = self.hosts[from].config().source();
+        let source = self.hosts[from].config().link(LinkId::FIRST).source();
         self.hosts[from].record.sent += 1;
         if !self.hosts[from].carrier {
             return;
@@ -76,7 +77,7 @@ impl World {
         law!(decoded.is_ok(), "what is sent can be read", "{decoded:?} of {payload:02x?}");
         match decoded {
             Ok((advert, form)) if self.hosts[to].carrier => {
-                self.input(to, Event::Advertisement { source, advert, form })
+                self.input(to, Event::Advertisement { link: LinkId::FIRST, source, advert, form })
             }
             Ok(_) | Err(_) => Ok(()),
         }

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use vrrp::{Action, Preempt, Priority, Reason, State, Transition};
+use vrrp::{Action, LinkId, Preempt, Priority, Reason, State, Transition};
 
 use super::host::Host;
 use super::network::{Network, WAKE_LATE_MAX};
@@ -184,7 +184,7 @@ impl Laws {
         was_late: bool,
     ) -> Law {
         match action {
-            Action::Advertise(advert, _) => {
+            Action::Advertise { advert, .. } => {
                 let held = host.held.keys().collect::<Vec<_>>();
                 law!(
                     advert.priority != Priority::RELEASE || held.is_empty(),
@@ -203,7 +203,7 @@ impl Laws {
                     advert.priority
                 );
             }
-            Action::Announce(addresses) => {
+            Action::Announce { addresses, .. } => {
                 for &address in addresses {
                     self.last_announcer.insert(address, index);
                 }
@@ -215,7 +215,7 @@ impl Laws {
                     "host {index} adds an address that the old holder may still have"
                 );
             }
-            Action::RemoveAddresses(_) => {}
+            Action::RemoveAddresses { .. } => {}
         }
         Ok(())
     }
@@ -234,7 +234,7 @@ impl Laws {
 
     /// Called when a process has dealt with the loss of an address.
     pub fn check_restored(host: &Host, index: usize, address: IpAddr) -> Law {
-        let ours = host.config().addresses().contains(&address);
+        let ours = host.config().link(LinkId::FIRST).addresses().contains(&address);
         let holds =
             matches!(host.router.state(), State::Active(active) if active.holds_addresses());
         law!(
@@ -248,8 +248,8 @@ impl Laws {
 
     /// Called for what a router did that was shut down in time.
     pub fn check_shutdown(index: usize, actions: &[Action]) -> Law {
-        let let_go = matches!(actions.first(), Some(Action::RemoveAddresses(_)));
-        let is_release = |action: &Action| matches!(action, Action::Advertise(advert, _) if advert.priority == Priority::RELEASE);
+        let let_go = matches!(actions.first(), Some(Action::RemoveAddresses { .. }));
+        let is_release = |action: &Action| matches!(action, Action::Advertise { advert, .. } if advert.priority == Priority::RELEASE);
         law!(
             !let_go || actions.iter().any(is_release),
             "I8 a released router says so",
@@ -263,7 +263,12 @@ impl Laws {
         let active: Vec<_> = (0..hosts.len()).filter(|&index| hosts[index].is_active()).collect();
         law!(active.len() == 1, "I1 exactly one active router", "active are {active:?}");
         let winner = &hosts[active[0]];
-        let complete = winner.config().addresses().iter().all(|a| winner.held.contains_key(a));
+        let complete = winner
+            .config()
+            .link(LinkId::FIRST)
+            .addresses()
+            .iter()
+            .all(|a| winner.held.contains_key(a));
         law!(complete, "I1 the active router holds the addresses", "it holds {:?}", winner.held);
         for (index, host) in hosts.iter().enumerate() {
             let may_preempt = host.config().effective_preempt() != Preempt::Never;
@@ -274,7 +279,7 @@ impl Laws {
                 active[0]
             );
         }
-        for address in winner.config().addresses() {
+        for address in winner.config().link(LinkId::FIRST).addresses() {
             let announcer = self.last_announcer[address];
             law!(
                 announcer == active[0] || !(is_long || self.yielded.contains(&announcer)),

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use vrrp::{Auth, Checksum, Password, Preempt, Priority, RouterConfig, Version, Vrid};
+use vrrp::{
+    Auth, Checksum, LinkConfig, LinkId, Password, Preempt, Priority, RouterConfig, Version,
+};
 
 use super::rng::Rng;
-use crate::subject::{OTHER_VIP, VIP, host, interval, ms};
+use crate::subject::{OTHER_VIP, VIP, host, interval, ms, vrid};
 
 /// Something that goes wrong, or right again. Hosts are named by index.
 #[derive(Clone, Debug)]
@@ -76,7 +78,7 @@ impl Plan {
             self.rounds.iter().flat_map(|round| &round.faults).filter_map(|(_, fault)| {
                 if let Fault::Reload(_, config) = fault { Some(&**config) } else { None }
             });
-        let intervals = self.configs.iter().chain(reloads).map(|c| c.interval().duration());
+        let intervals = self.configs.iter().chain(reloads).map(interval_of);
         intervals.min().expect("a host")
     }
 }
@@ -149,16 +151,22 @@ impl Habits {
         let preempt = if deviates(rng) { draw_preempt(rng) } else { self.preempt };
         let addresses = if deviates(rng) { vec![VIP] } else { vec![VIP, OTHER_VIP] };
         let priority = rng.pick(&[1, 50, 100, 100, 150, 200, 254, 254, 255]);
-        RouterConfig::new(Vrid::new(51).expect("not 0"), host(last), addresses)
+        let link = LinkConfig::new(vrid(), host(last), addresses)
             .expect("valid addresses")
-            .with_priority(Priority::new(priority))
-            .expect("not 0")
             .with_interval(interval(milliseconds))
             .expect("sayable in version 3")
             .with_version(version)
-            .expect("sayable in version 2")
+            .expect("sayable in version 2");
+        RouterConfig::new(link)
+            .with_priority(Priority::new(priority))
+            .expect("not 0")
             .with_preempt(preempt)
     }
+}
+
+/// The interval of a router with one link.
+pub fn interval_of(config: &RouterConfig) -> Duration {
+    config.link(LinkId::FIRST).interval().duration()
 }
 
 fn draw_preempt(rng: &mut Rng) -> Preempt {

@@ -35,12 +35,14 @@ impl World {
         self.judge_answer(index, &event, &before, &actions)?;
         self.perform_all(index, actions, before.was_late)?;
         match event {
-            Event::AddressLost(address) => Laws::check_restored(&self.hosts[index], index, address),
+            Event::AddressLost { address, .. } => {
+                Laws::check_restored(&self.hosts[index], index, address)
+            }
             Event::Startup
             | Event::Shutdown
             | Event::Timer
             | Event::Advertisement { .. }
-            | Event::Link(_)
+            | Event::Link { .. }
             | Event::ActionFailed(_)
             | Event::Reconfigure(_) => Ok(()),
         }
@@ -95,8 +97,8 @@ impl World {
             | Event::Shutdown
             | Event::Timer
             | Event::Advertisement { .. }
-            | Event::Link(_)
-            | Event::AddressLost(_)
+            | Event::Link { .. }
+            | Event::AddressLost { .. }
             | Event::ActionFailed(_) => {}
         }
         Ok(())
@@ -128,7 +130,7 @@ impl World {
 
     fn perform(&mut self, index: usize, action: Action) -> Outcome {
         match action {
-            Action::AddAddresses { addresses, lease } => {
+            Action::AddAddresses { addresses, lease, .. } => {
                 if std::mem::take(&mut self.hosts[index].fail_add) {
                     return Outcome::Failed;
                 }
@@ -138,14 +140,14 @@ impl World {
                 held.extend(addresses.into_iter().map(|address| (address, until)));
                 self.watch_leases(index);
             }
-            Action::RemoveAddresses(addresses) => self.drop_addresses(index, &addresses),
-            Action::Advertise(advert, form) => {
+            Action::RemoveAddresses { addresses, .. } => self.drop_addresses(index, &addresses),
+            Action::Advertise { advert, form, .. } => {
                 if self.hosts[index].is_active() {
                     self.hosts[index].record.advertised_at = Some(self.now);
                 }
                 self.send(index, &advert, form);
             }
-            Action::Announce(_) => {}
+            Action::Announce { .. } => {}
         }
         Outcome::Done
     }
@@ -193,8 +195,8 @@ fn brief(event: &Event) -> String {
         Event::Startup
         | Event::Shutdown
         | Event::Timer
-        | Event::Link(_)
-        | Event::AddressLost(_)
+        | Event::Link { .. }
+        | Event::AddressLost { .. }
         | Event::ActionFailed(_)
         | Event::Reconfigure(_) => format!("{event:?}"),
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use vrrp::state::YIELD;
-use vrrp::{Preempt, Priority, RouterConfig};
+use vrrp::{LinkConfig, Preempt, Priority, RouterConfig};
 
 use super::network::WAKE_LATE_MAX;
 use super::plan::Fault;
@@ -22,12 +22,13 @@ const GUARD: Duration = ms(5);
 /// The strong router is active, nothing else happens.
 fn pair(milliseconds: u64, preempt: Preempt, seed: u64) -> World {
     let config = |last, priority| {
-        RouterConfig::new(vrid(), host(last), vec![VIP])
+        let link = LinkConfig::new(vrid(), host(last), vec![VIP])
             .expect("valid addresses")
+            .with_interval(interval(milliseconds))
+            .expect("sayable");
+        RouterConfig::new(link)
             .with_priority(Priority::new(priority))
             .expect("not 0")
-            .with_interval(interval(milliseconds))
-            .expect("sayable")
             .with_preempt(preempt)
     };
     let mut world = World::new(vec![config(10, 150), config(11, 100)], DELAY_MAX, Rng::new(seed));

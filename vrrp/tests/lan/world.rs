@@ -4,16 +4,16 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::{Duration, Instant};
 
-use vrrp::{Event, LinkState, RouterConfig, VirtualRouter};
+use vrrp::{Event, LinkId, LinkState, RouterConfig, VirtualRouter};
 
 use super::host::{Host, Process};
 use super::laws::{Law, Laws, law};
 use super::measure::Measure;
 use super::network::Network;
-use super::plan::Fault;
+use super::plan::{Fault, interval_of};
 use super::queue::{Scheduled, What};
 use super::rng::Rng;
-use crate::subject::{epoch, ms};
+use crate::subject::{epoch, link_is, ms};
 
 pub struct World {
     pub hosts: Vec<Host>,
@@ -35,7 +35,7 @@ impl World {
     /// Hosts that are all started now, on a LAN that is perfect.
     pub fn new(configs: Vec<RouterConfig>, delay_max: Duration, rng: Rng) -> Self {
         let start = epoch();
-        let interval_max = configs.iter().map(|c| c.interval().duration()).max().expect("a host");
+        let interval_max = configs.iter().map(interval_of).max().expect("a host");
         let mut world = Self {
             network: Network::new(configs.len(), delay_max, interval_max * 2),
             hosts: configs.into_iter().map(Host::new).collect(),
@@ -193,7 +193,7 @@ impl World {
             host.stopped_at = None;
             host.record.turn_over();
             if !host.carrier {
-                self.feed(index, Event::Link(LinkState::Down))?;
+                self.feed(index, link_is(LinkState::Down))?;
             }
             self.laws.know_interval(&self.hosts[index]);
         }
@@ -241,7 +241,7 @@ impl World {
         if host.process == Process::Dead && !host.held.is_empty() {
             let held: Vec<_> = host.held.keys().copied().collect();
             self.drop_addresses(index, &held);
-            let (farewell, form) = self.hosts[index].router.farewell();
+            let (farewell, form) = self.hosts[index].router.farewell(LinkId::FIRST);
             self.note(|| format!("guard of host {index} lets go"));
             self.send(index, &farewell, form);
         }
@@ -251,7 +251,7 @@ impl World {
         let carrier = link == LinkState::Up;
         if self.hosts[index].carrier != carrier {
             self.hosts[index].carrier = carrier;
-            self.netlink(index, Event::Link(link));
+            self.netlink(index, link_is(link));
         }
     }
 }

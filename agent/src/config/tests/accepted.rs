@@ -132,9 +132,9 @@ fn version_2_has_its_own_values() {
         let file = routers(&set(&version_2, &format!("advert_interval = \"{line}\"")));
         let config = file.loads();
         let source = config.source_address(&config.routers[0], &file.host).expect("a source");
-        let election = config.routers[0].election(source).expect("valid");
-        assert_eq!(Some(election.interval()), Interval::from_seconds(seconds));
-        assert_eq!(election.version().number(), 2);
+        let link = config.routers[0].link(source).expect("valid");
+        assert_eq!(Some(link.interval()), Interval::from_seconds(seconds));
+        assert_eq!(link.version().number(), 2);
     }
 }
 
@@ -252,9 +252,10 @@ fn source_is_near_the_virtual_address() {
 #[test]
 fn election_has_the_settings_of_the_file() {
     let file = router("advert_interval = \"100ms\"");
-    let election = file.loads().routers[0].election(ip("192.168.8.2")).expect("an election");
-    assert_eq!(election.vrid().value(), 51);
-    assert_eq!(election.priority(), Priority::new(150));
-    assert_eq!(election.interval().duration(), Duration::from_millis(100));
-    assert_eq!(election.addresses(), [ip("192.168.8.1")]);
+    let router = &file.loads().routers[0];
+    assert_eq!(router.priority, Priority::new(150));
+    let link = router.link(ip("192.168.8.2")).expect("a link");
+    assert_eq!(link.vrid().value(), 51);
+    assert_eq!(link.interval().duration(), Duration::from_millis(100));
+    assert_eq!(link.addresses(), [ip("192.168.8.1")]);
 }

@@ -1,0 +1,214 @@
+//! What a virtual router is told about one of its links: valid by construction.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::ConfigError;
+use crate::auth::Auth;
+use crate::types::{Interval, Priority, Vrid};
+
+/// One link of a virtual router: a VRID on an interface, what is advertised there, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkConfig {
+    vrid: Vrid,
+    interval: Interval,
+    source: IpAddr,
+    addresses: Vec<IpAddr>,
+    version: Version,
+}
+
+impl LinkConfig {
+    /// A link with an interval of one second, in version 3 with automatic checksums.
+    ///
+    /// `source` is the primary address of the interface, over IPv6 its link-local one: it is what our advertisements
+    /// are sent from, and it breaks ties. `addresses` are the virtual addresses, of the same family.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when there is no address, more than 255, the same twice, or one of another family than `source`,
+    /// or when the first one of IPv6 is not link-local.
+    pub fn new(vrid: Vrid, source: IpAddr, addresses: Vec<IpAddr>) -> Result<Self, ConfigError> {
+        check_addresses(source, &addresses)?;
+        Ok(Self {
+            vrid,
+            interval: Interval::DEFAULT,
+            source,
+            addresses,
+            version: Version::V3 { checksum: Checksum::Auto },
+        })
+    }
+
+    /// The same with another interval between advertisements, one that the version can say: set that first.
+    ///
+    /// # Errors
+    /// [`ConfigError::IntervalV2`], [`ConfigError::IntervalV3`].
+    pub fn with_interval(self, interval: Interval) -> Result<Self, ConfigError> {
+        check_version(self.version, interval, self.source)?;
+        Ok(Self { interval, ..self })
+    }
+
+    /// The same in another version of the protocol.
+    ///
+    /// # Errors
+    /// [`ConfigError::IntervalV2`], [`ConfigError::IntervalV3`], or [`ConfigError::FamilyV2`].
+    pub fn with_version(self, version: Version) -> Result<Self, ConfigError> {
+        check_version(version, self.interval, self.source)?;
+        Ok(Self { version, ..self })
+    }
+
+    /// Names the virtual router on the link.
+    #[must_use]
+    pub fn vrid(&self) -> Vrid {
+        self.vrid
+    }
+
+    /// Time between our advertisements.
+    #[must_use]
+    pub fn interval(&self) -> Interval {
+        self.interval
+    }
+
+    /// The address that we send from.
+    #[must_use]
+    pub fn source(&self) -> IpAddr {
+        self.source
+    }
+
+    /// The virtual addresses: 1 to 255, all of the family of [`source`](Self::source).
+    #[must_use]
+    pub fn addresses(&self) -> &[IpAddr] {
+        &self.addresses
+    }
+
+    /// The version that we speak, and the only one that we listen to.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Skew_Time of a router with this priority while the active one advertises at this interval: the weaker, the
+    /// longer.
+    ///
+    /// In version 2 it is up to a second at any interval (RFC 3768 §6.1), in version 3 up to an interval (RFC 9568
+    /// §6.1).
+    #[must_use]
+    pub fn skew(&self, priority: Priority, interval: Interval) -> Duration {
+        match self.version {
+            Version::V2 { .. } => Interval::DEFAULT.skew(priority),
+            Version::V3 { .. } => interval.skew(priority),
+        }
+    }
+
+    /// Active_Down_Interval of a router with this priority at this interval, in version 2 Master_Down_Interval: silence
+    /// after which the active router counts as lost.
+    #[must_use]
+    pub fn active_down(&self, priority: Priority, interval: Interval) -> Duration {
+        interval.duration() * SILENT_INTERVALS + self.skew(priority, interval)
+    }
+
+    /// The part of Active_Down_Interval that all routers share: no peer takes over after a shorter silence of ours.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.interval.duration() * SILENT_INTERVALS
+    }
+
+    /// How long the kernel keeps an address that is not renewed.
+    ///
+    /// Whole seconds, because the kernel counts so. At intervals of a second and more the lease ends before any
+    /// peer's Active_Down_Interval, so that two boxes cannot hold the address even if all of our processes are dead.
+    #[must_use]
+    pub fn lease(&self) -> Duration {
+        if self.interval < Interval::DEFAULT { LEASE_SHORT } else { LEASE }
+    }
+
+    /// Whether `other` is the same participant of the same election: same VRID, same source, same version.
+    #[must_use]
+    pub(crate) fn same_participant(&self, other: &Self) -> bool {
+        self.vrid == other.vrid
+            && self.source == other.source
+            && self.version.number() == other.version.number()
+    }
+}
+
+/// A version of the protocol, with what it alone has. Routers of different versions do not hear each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// RFC 3768: IPv4 only, intervals of whole seconds that all routers must share.
+    V2 {
+        /// What all routers must share, too.
+        auth: Auth,
+    },
+    /// RFC 9568.
+    V3 {
+        /// Which checksum we send.
+        checksum: Checksum,
+    },
+}
+
+impl Version {
+    /// The number on the wire.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::V2 { .. } => 2,
+            Self::V3 { .. } => 3,
+        }
+    }
+}
+
+/// Which bytes the checksum of VRRPv3 over IPv4 covers when we send. All forms are accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checksum {
+    /// The form the peer uses; until one is heard, that of RFC 9568.
+    Auto,
+    /// The VRRP message alone (RFC 9568 §5.2.8).
+    Rfc9568,
+    /// The message and an IPv4 pseudo-header (RFC 5798 as keepalived and FRR read it).
+    Rfc5798,
+}
+
+fn check_version(version: Version, interval: Interval, source: IpAddr) -> Result<(), ConfigError> {
+    match version {
+        Version::V2 { .. } if source.is_ipv6() => Err(ConfigError::FamilyV2(source)),
+        Version::V2 { .. } if interval.seconds().is_none() => {
+            Err(ConfigError::IntervalV2(interval.duration()))
+        }
+        Version::V3 { .. } if interval > Interval::MAX_V3 => {
+            Err(ConfigError::IntervalV3(interval.duration()))
+        }
+        Version::V2 { .. } | Version::V3 { .. } => Ok(()),
+    }
+}
+
+fn check_addresses(source: IpAddr, addresses: &[IpAddr]) -> Result<(), ConfigError> {
+    let first = *addresses.first().ok_or(ConfigError::NoAddress)?;
+    if addresses.len() > ADDRESSES_MAX {
+        return Err(ConfigError::TooManyAddresses(addresses.len()));
+    }
+    for (index, &address) in addresses.iter().enumerate() {
+        if address.is_ipv4() != source.is_ipv4() {
+            return Err(ConfigError::MixedFamilies(address, source));
+        }
+        if addresses[..index].contains(&address) {
+            return Err(ConfigError::DuplicateAddress(address));
+        }
+    }
+    match first {
+        IpAddr::V6(first) if !first.is_unicast_link_local() => {
+            Err(ConfigError::FirstAddress(first))
+        }
+        IpAddr::V6(_) | IpAddr::V4(_) => Ok(()),
+    }
+}
+
+/// The count of addresses is one octet (RFC 9568 §5.2.5).
+const ADDRESSES_MAX: usize = 255;
+
+/// Shorter than 3 x 1 s, the shortest Active_Down_Interval at intervals of a second and more; the kernel is up to 0.3
+/// s late.
+const LEASE: Duration = Duration::from_secs(2);
+
+/// The shortest lease that the kernel can count. Below one second of interval a peer may be faster.
+const LEASE_SHORT: Duration = Duration::from_secs(1);
+
+/// So many intervals of silence and the skew are Active_Down_Interval (RFC 9568 §6.1).
+const SILENT_INTERVALS: u32 = 3;

@@ -1,0 +1,106 @@
+//! The active state: what was sent when, on each link.
+
+use std::time::{Duration, Instant};
+
+use crate::config::{LinkConfig, RouterConfig};
+use crate::schedule::AnnounceSchedule;
+use crate::types::LinkId;
+
+/// The active state: what was sent when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActiveState {
+    links: Vec<Holding>,
+    /// Until when the addresses are left to the router that we preempted, if they are.
+    pub(crate) yields_until: Option<Instant>,
+}
+
+impl ActiveState {
+    /// Advertisement, addresses and announcement are all out now, on all links.
+    pub(crate) fn begin(config: &RouterConfig, now: Instant) -> Self {
+        Self { links: vec![Holding::begin(now); config.links().len()], yields_until: None }
+    }
+
+    /// The advertisement is out now; the router that it preempts has [`YIELD`] to let go.
+    pub(crate) fn preempting(config: &RouterConfig, now: Instant) -> Self {
+        Self { yields_until: Some(now + YIELD), ..Self::begin(config, now) }
+    }
+
+    /// The router that was preempted has let go: addresses and announcement are out now.
+    pub(crate) fn hold(&mut self, now: Instant) {
+        self.yields_until = None;
+        for holding in &mut self.links {
+            *holding = Holding { advertised_at: holding.advertised_at, ..Holding::begin(now) };
+        }
+    }
+
+    /// Whether the addresses are ours by now: a router that preempts adds them [`YIELD`] after its first advertisement.
+    #[must_use]
+    pub fn holds_addresses(&self) -> bool {
+        self.yields_until.is_none()
+    }
+
+    pub(crate) fn on(&mut self, link: LinkId) -> &mut Holding {
+        &mut self.links[link.index()]
+    }
+
+    pub(super) fn deadline(&self, config: &RouterConfig) -> Instant {
+        let holds = self.holds_addresses();
+        let links = self.links.iter().zip(config.links());
+        let due = links.map(|(holding, link)| holding.deadline(link, holds));
+        let first = due.min().expect("a router has a link");
+        self.yields_until.map_or(first, |until| until.min(first))
+    }
+
+    /// How long we did not advertise on a link, if a peer may have taken over there meanwhile.
+    pub(crate) fn late(&self, config: &RouterConfig, now: Instant) -> Option<Duration> {
+        self.links.iter().zip(config.links()).find_map(|(holding, link)| {
+            let silence = now.saturating_duration_since(holding.advertised_at);
+            (silence >= link.patience()).then_some(silence)
+        })
+    }
+}
+
+/// What was sent on one link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Holding {
+    pub(crate) advertised_at: Instant,
+    pub(crate) renewed_at: Instant,
+    pub(crate) announcements: AnnounceSchedule,
+}
+
+impl Holding {
+    fn begin(now: Instant) -> Self {
+        Self { advertised_at: now, renewed_at: now, announcements: AnnounceSchedule::begin(now) }
+    }
+
+    /// When the Adver_Timer fires.
+    pub(crate) fn advertise_at(&self, link: &LinkConfig) -> Instant {
+        self.advertised_at + link.interval().duration()
+    }
+
+    /// When the lease of the addresses is to be renewed: together with an advertisement if one is due soon.
+    ///
+    /// So the last renewal is never much later than the last advertisement, and a lease that nobody renews any more
+    /// ends before a peer takes over.
+    pub(crate) fn renew_at(&self, link: &LinkConfig) -> Instant {
+        let due_at = self.renewed_at + link.lease() / RENEWALS_PER_LEASE;
+        let advertise_at = self.advertise_at(link);
+        let soon = due_at..=due_at + link.lease() / RENEWALS_PER_LEASE / 2;
+        if soon.contains(&advertise_at) { advertise_at } else { due_at }
+    }
+
+    fn deadline(&self, link: &LinkConfig, holds: bool) -> Instant {
+        let advertise_at = self.advertise_at(link);
+        if !holds {
+            return advertise_at;
+        }
+        advertise_at.min(self.renew_at(link)).min(self.announcements.next_at())
+    }
+}
+
+/// How long a router that preempts waits before it adds the addresses, so that the weaker one, which is alive, has let
+/// go of them. keepalived takes up to 17 ms for it.
+pub const YIELD: Duration = Duration::from_millis(20);
+
+/// One renewal may fail, and the next has time to spare.
+const RENEWALS_PER_LEASE: u32 = 4;

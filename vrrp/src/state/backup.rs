@@ -1,0 +1,208 @@
+//! The backup state: on each link a silence is timed, and the router claims when all have lasted long enough.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use crate::config::{LinkConfig, Preempt, RouterConfig, Version};
+use crate::event::Reason;
+use crate::peer::Peer;
+use crate::types::{Interval, LinkId, Priority};
+
+/// The backup state: a silence being timed on each link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupState {
+    links: Vec<Silence>,
+}
+
+impl BackupState {
+    pub(crate) fn begin(config: &RouterConfig, now: Instant) -> Self {
+        Self { links: vec![Silence::begin(now); config.links().len()] }
+    }
+
+    /// The state of a router that just heard `peer` on this link and leaves it alone there.
+    pub(crate) fn adopting(config: &RouterConfig, link: LinkId, peer: &Peer) -> Self {
+        let mut backup = Self::begin(config, peer.heard_at);
+        backup.links[link.index()] = Silence::adopting(peer);
+        backup
+    }
+
+    /// When the last of the links has been silent for long enough.
+    pub(super) fn deadline(&self, config: &RouterConfig) -> Instant {
+        let deadlines = self.each(config).map(|(silence, link)| silence.deadline(config, link));
+        deadlines.max().expect("a router has a link")
+    }
+
+    /// The reason to become active, if it is time: a weaker router that is alive on any link, else the last silence.
+    pub(crate) fn claim(&self, config: &RouterConfig, now: Instant) -> Option<Reason> {
+        if now < self.deadline(config) {
+            return None;
+        }
+        let preempted = self.each(config).find_map(|(silence, link)| {
+            let weaker = silence.preempted(config, link, now)?;
+            Some(Reason::Preempted { peer: weaker.address, priority: weaker.priority })
+        });
+        preempted.or_else(|| {
+            let (last, _) = self
+                .each(config)
+                .rev()
+                .max_by_key(|(silence, link)| silence.active_down_at(config, link))?;
+            Some(last.reason(now))
+        })
+    }
+
+    /// RFC 9568 §6.4.2: what an advertisement does to the timer. A release lets go of all links at once.
+    pub(crate) fn hear(&mut self, config: &RouterConfig, id: LinkId, peer: &Peer) {
+        if peer.priority == Priority::RELEASE {
+            for silence in &mut self.links {
+                silence.released_elsewhere(peer);
+            }
+        }
+        self.links[id.index()].hear(config, peer);
+    }
+
+    /// Under new settings the router that we meant to preempt may be one to leave alone.
+    pub(crate) fn reconsider(&mut self, config: &RouterConfig) {
+        for silence in &mut self.links {
+            if let Some(Weaker { peer, .. }) = silence.weaker {
+                silence.hear(config, &peer);
+            }
+        }
+    }
+
+    fn each<'a>(
+        &'a self,
+        config: &'a RouterConfig,
+    ) -> impl DoubleEndedIterator<Item = (&'a Silence, &'a LinkConfig)> {
+        self.links.iter().zip(config.links())
+    }
+}
+
+/// What is timed on one link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Silence {
+    /// When the Active_Down_Timer was set.
+    armed_at: Instant,
+    /// For how long, and why.
+    wait: Wait,
+    /// Active_Adver_Interval, once learned; our own before.
+    learned: Option<Interval>,
+    /// The weaker router that is active, while we mean to preempt it.
+    weaker: Option<Weaker>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wait {
+    /// Active_Down_Interval.
+    ActiveDown,
+    /// Skew_Time, because this router let go.
+    Released(IpAddr),
+    /// This router let go on another link. Its release may be lost or under way here, or somebody else is active on
+    /// this link: who is, advertises within an interval.
+    ReleasedElsewhere { by: IpAddr, released_at: Instant, heard_at: Instant },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Weaker {
+    since: Instant,
+    peer: Peer,
+}
+
+impl Silence {
+    fn begin(now: Instant) -> Self {
+        Self { armed_at: now, wait: Wait::ActiveDown, learned: None, weaker: None }
+    }
+
+    /// Just heard `peer`, which is left alone: its interval counts, the timer starts anew.
+    fn adopting(peer: &Peer) -> Self {
+        Self { learned: Some(peer.interval), ..Self::begin(peer.heard_at) }
+    }
+
+    /// Active_Adver_Interval (RFC 9568 §6.1). In version 2 it is our own: nothing else is listened to.
+    fn active_adver_interval(&self, link: &LinkConfig) -> Interval {
+        match link.version() {
+            Version::V2 { .. } => link.interval(),
+            Version::V3 { .. } => self.learned.unwrap_or_else(|| link.interval()),
+        }
+    }
+
+    /// When the Active_Down_Timer fires.
+    fn active_down_at(&self, config: &RouterConfig, link: &LinkConfig) -> Instant {
+        let interval = self.active_adver_interval(link);
+        let skew = link.skew(config.priority(), interval);
+        let active_down_at = self.armed_at + link.active_down(config.priority(), interval);
+        match self.wait {
+            Wait::ActiveDown => active_down_at,
+            Wait::Released(_) => self.armed_at + skew,
+            Wait::ReleasedElsewhere { released_at, heard_at, .. } => {
+                let free_at = released_at.max(heard_at + interval.duration()) + skew;
+                free_at.min(active_down_at)
+            }
+        }
+    }
+
+    /// When the delay of [`Preempt::After`] ends, while a weaker router is active.
+    fn preempt_at(&self, config: &RouterConfig) -> Option<Instant> {
+        match (config.effective_preempt(), self.weaker) {
+            (Preempt::After(delay), Some(weaker)) => Some(weaker.since + delay),
+            (Preempt::After(_), None) | (Preempt::Never | Preempt::Immediate, _) => None,
+        }
+    }
+
+    fn deadline(&self, config: &RouterConfig, link: &LinkConfig) -> Instant {
+        let active_down_at = self.active_down_at(config, link);
+        self.preempt_at(config).map_or(active_down_at, |preempt_at| preempt_at.min(active_down_at))
+    }
+
+    /// The router that loses the addresses, alive, if we claim them now.
+    fn preempted(&self, config: &RouterConfig, link: &LinkConfig, now: Instant) -> Option<Peer> {
+        let weaker = match config.effective_preempt() {
+            Preempt::Never => None,
+            Preempt::Immediate => self.weaker,
+            Preempt::After(_) => self.weaker.filter(|_| now < self.active_down_at(config, link)),
+        };
+        weaker.map(|weaker| weaker.peer)
+    }
+
+    /// Why the silence lasted long enough.
+    fn reason(&self, now: Instant) -> Reason {
+        match self.wait {
+            Wait::ActiveDown => Reason::Silence(now.saturating_duration_since(self.armed_at)),
+            Wait::Released(by) | Wait::ReleasedElsewhere { by, .. } => Reason::Released { by },
+        }
+    }
+
+    fn hear(&mut self, config: &RouterConfig, peer: &Peer) {
+        if peer.priority == Priority::RELEASE {
+            let wait = Wait::Released(peer.address);
+            *self = Self { armed_at: peer.heard_at, wait, weaker: None, ..*self };
+        } else if peer.priority >= config.priority() {
+            *self = Self::adopting(peer);
+        } else {
+            self.hear_weaker(config, peer);
+        }
+    }
+
+    fn hear_weaker(&mut self, config: &RouterConfig, peer: &Peer) {
+        let since = self.weaker.map_or(peer.heard_at, |weaker| weaker.since);
+        let weaker = Some(Weaker { since, peer: *peer });
+        match config.effective_preempt() {
+            Preempt::Never => *self = Self::adopting(peer),
+            // §6.4.2: discard the advertisement; the timer runs on.
+            Preempt::Immediate => self.weaker = weaker,
+            // We hold back on purpose, so the weaker router must not seem dead meanwhile.
+            Preempt::After(_) => *self = Self { weaker, ..Self::adopting(peer) },
+        }
+    }
+
+    /// The group of `peer` let go as a whole, on all links.
+    fn released_elsewhere(&mut self, peer: &Peer) {
+        if self.wait == Wait::ActiveDown {
+            self.wait = Wait::ReleasedElsewhere {
+                by: peer.address,
+                released_at: peer.heard_at,
+                heard_at: self.weaker.map_or(self.armed_at, |weaker| weaker.peer.heard_at),
+            };
+        }
+        self.weaker = None;
+    }
+}
