@@ -64,7 +64,7 @@ pub(crate) fn release(directory: &Path) -> ExitCode {
         return ExitCode::FAILURE;
     }
     Sysctls::open(directory).restore();
-    match remove_tagged() {
+    match Netlink::open().and_then(|mut netlink| netlink.remove_tagged()) {
         Ok(removed) if removed.is_empty() => say("no address was left"),
         Ok(removed) => removed.iter().for_each(|address| say(&format!("removed {address}"))),
         Err(error) => {
@@ -75,11 +75,6 @@ pub(crate) fn release(directory: &Path) -> ExitCode {
         }
     }
     ExitCode::SUCCESS
-}
-
-fn remove_tagged() -> io::Result<Vec<std::net::IpAddr>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async { Netlink::open()?.remove_tagged().await })
 }
 
 fn unexpected(directory: &Path, reply: io::Result<Reply>) -> ExitCode {

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, LocalSet};
 use tokio::time::timeout;
 use vrrp::driver::{self, Driver};
-use vrrp::linux::Linux;
+use vrrp::linux::{Host, Linux};
 use vrrp::{LinkConfig, LinkId, Role, RouterConfig};
 
 use crate::config::RouterKey;
@@ -138,6 +138,8 @@ impl Drop for Engine {
 
 /// Every virtual router of this box.
 struct Fleet {
+    /// What the virtual routers share, once there is one.
+    host: Option<Host>,
     guard: Guard,
     publish: watch::Sender<Statuses>,
     /// By the virtual routers in them: another set is another group.
@@ -154,7 +156,8 @@ struct Group {
 
 impl Fleet {
     fn new(publish: watch::Sender<Statuses>) -> Self {
-        Self { guard: Guard::default(), publish, groups: BTreeMap::new(), started: false }
+        let guard = Guard::default();
+        Self { host: None, guard, publish, groups: BTreeMap::new(), started: false }
     }
 
     async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
@@ -232,12 +235,14 @@ impl Fleet {
 
     async fn add(&mut self, settings: GroupSettings) -> io::Result<()> {
         let GroupSettings { keys, config } = &settings;
-        let mut hosts = Vec::new();
+        let host = self.host().await?;
+        let mut links = Vec::new();
         for (id, key) in config.link_ids().zip(keys) {
             let (link, guard) = (config.link(id), self.guard.clone());
-            hosts.push(Linux::open(id, &key.interface, link.vrid(), link.source(), guard).await?);
+            let (name, vrid, source) = (&key.interface, link.vrid(), link.source());
+            links.push(Linux::open(&host, id, name, vrid, source, guard).await?);
         }
-        let (driver, status) = Driver::new(config.clone(), hosts);
+        let (driver, status) = Driver::new(config.clone(), links);
         let (commands, receiver) = mpsc::channel(QUEUE);
         if self.started {
             let _ = commands.send(driver::Command::Start).await;
@@ -248,6 +253,15 @@ impl Fleet {
         let group = Group { settings, commands, driver, follower };
         self.groups.insert(group.settings.keys.clone(), group);
         Ok(())
+    }
+
+    /// Opened for the first virtual router.
+    async fn host(&mut self) -> io::Result<Host> {
+        if let Some(host) = &self.host {
+            return Ok(host.clone());
+        }
+        let host = Host::open().await?;
+        Ok(self.host.insert(host).clone())
     }
 
     async fn remove(&mut self, keys: &[RouterKey]) {

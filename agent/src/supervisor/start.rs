@@ -93,7 +93,7 @@ pub(crate) fn run(options: Options) -> Result<ExitCode, String> {
         };
         supervisor.hold_sysctls();
         if !routers.is_empty() {
-            remove_leftovers().await;
+            remove_leftovers();
             let engine = Engine::start().map_err(cannot)?;
             engine.configure(routers).await.map_err(cannot)?;
             supervisor.engine = Some(engine);
@@ -126,12 +126,8 @@ async fn open_listeners(binds: &[Bind], threads: usize) -> Result<Listeners, Vec
 }
 
 /// Addresses that a crash left behind would make two holders once the peer takes over.
-async fn remove_leftovers() {
-    let removed = match Netlink::open() {
-        Ok(netlink) => netlink.remove_tagged().await,
-        Err(error) => Err(error),
-    };
-    match removed {
+fn remove_leftovers() {
+    match Netlink::open().and_then(|mut netlink| netlink.remove_tagged()) {
         Ok(removed) => {
             for address in removed {
                 tracing::warn!(%address, "removed an address that an earlier haagent left");

@@ -7,15 +7,17 @@
 
 mod address;
 mod frames;
+mod interfaces;
 mod netlink;
 mod socket;
-mod watch;
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::BorrowedFd;
+use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -24,8 +26,8 @@ pub use address::{ADDRESS_PROTOCOL, removal_request};
 pub use netlink::Netlink;
 
 use frames::FrameSocket;
+use interfaces::{Interface, Interfaces, Watch};
 use socket::{AdvertSocket, Packet};
-use watch::{Interface, Watch};
 
 use crate::advertisement::{Advertisement, DecodeError};
 use crate::announce::{ArpForm, gratuitous_arp, unsolicited_na};
@@ -82,17 +84,35 @@ pub trait Executor: fmt::Debug {
     fn beat(&self, router: RouterId);
 }
 
+/// What all virtual routers of a host share: its interfaces and its addresses.
+#[derive(Clone, Debug)]
+pub struct Host {
+    interfaces: Interfaces,
+    netlink: Rc<RefCell<Netlink>>,
+}
+
+impl Host {
+    /// Asks the kernel how things are, and follows them on the current tokio runtime.
+    ///
+    /// # Errors
+    /// When the kernel refuses netlink sockets, or does not answer.
+    pub async fn open() -> io::Result<Self> {
+        let netlink = Rc::new(RefCell::new(Netlink::open()?));
+        Ok(Self { interfaces: Interfaces::open().await?, netlink })
+    }
+}
+
 /// One interface of this host, as the [`Platform`] of one link of a virtual router.
 #[derive(Debug)]
 pub struct Linux<E> {
     link: LinkId,
+    host: Host,
     interface: String,
     vrid: Vrid,
     source: IpAddr,
     watch: Watch,
     /// What of the interface has been told already.
     told: Interface,
-    netlink: Netlink,
     sockets: Option<Sockets>,
     /// Addresses that we added: kernels before 5.18 do not keep the tag.
     added: BTreeSet<IpAddr>,
@@ -108,31 +128,32 @@ struct Sockets {
 }
 
 impl<E: Executor> Linux<E> {
-    /// Starts to follow the interface, which need not exist yet. Runs on the current tokio runtime.
+    /// Starts to follow the interface, which need not exist yet.
     ///
     /// It is this link of its virtual router. `source` is an address of the interface, over IPv6 a link-local one; its
     /// family is that of the link.
     ///
     /// # Errors
-    /// When the kernel refuses netlink sockets.
+    /// When nobody follows the interfaces any more.
     pub async fn open(
+        host: &Host,
         link: LinkId,
         interface: &str,
         vrid: Vrid,
         source: IpAddr,
         executor: E,
     ) -> io::Result<Self> {
-        let watch = Watch::open(interface).await?;
+        let watch = host.interfaces.follow(interface).await?;
         // As if the link were up: `next_event` tells at once if it is not.
         let told = Interface { link: LinkState::Up, ..watch.interface() };
         Ok(Self {
             link,
+            host: host.clone(),
             interface: interface.to_owned(),
             vrid,
             source,
             watch,
             told,
-            netlink: Netlink::open()?,
             sockets: None,
             added: BTreeSet::new(),
             executor,
@@ -272,17 +293,15 @@ impl<E: Executor> Platform for Linux<E> {
     async fn add_addresses(&mut self, addresses: &[IpAddr], lease: Duration) -> Result<(), String> {
         let index = self.index()?;
         let present = self.watch.interface();
-        for address in addresses {
-            // An address that somebody else configured is not ours to lease or to remove.
-            if present.foreign.contains(address) && !self.added.contains(address) {
-                continue;
-            }
-            self.netlink.lease(index, *address, lease).await.map_err(|error| {
-                format!("cannot add `{address}` to `{}`: {error}", self.interface)
-            })?;
-            self.added.insert(*address);
-        }
-        Ok(())
+        // An address that somebody else configured is not ours to lease or to remove.
+        let is_ours = |ip: &IpAddr| !present.foreign.contains(ip) || self.added.contains(ip);
+        let ours: Vec<_> = addresses.iter().copied().filter(is_ours).collect();
+        self.added.extend(&ours);
+        self.host
+            .netlink
+            .borrow_mut()
+            .lease(index, &ours, lease)
+            .map_err(|error| format!("cannot add {error} to `{}`", self.interface))
     }
 
     async fn remove_addresses(&mut self, addresses: &[IpAddr]) -> Result<(), String> {
@@ -291,15 +310,14 @@ impl<E: Executor> Platform for Linux<E> {
             self.added.clear();
             return Ok(());
         };
-        let mut result = Ok(());
-        for address in addresses {
-            let ours = self.added.remove(address) || present.ours.contains(address);
-            if ours && let Err(error) = self.netlink.remove(index, *address).await {
-                let name = &self.interface;
-                result = Err(format!("cannot remove `{address}` from `{name}`: {error}"));
-            }
-        }
-        result
+        let is_ours = |ip: &IpAddr| self.added.contains(ip) || present.ours.contains(ip);
+        let ours: Vec<_> = addresses.iter().copied().filter(is_ours).collect();
+        self.added.retain(|ip| !ours.contains(ip));
+        self.host
+            .netlink
+            .borrow_mut()
+            .remove(index, &ours)
+            .map_err(|error| format!("cannot remove {error} from `{}`", self.interface))
     }
 
     fn advertise(&mut self, advert: &Advertisement, form: ChecksumForm) -> Result<(), String> {

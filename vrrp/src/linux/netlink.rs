@@ -1,98 +1,247 @@
 //! Adds, renews and removes virtual addresses over netlink.
+//!
+//! The kernel carries a request out while it is being sent, so nothing here waits: the answers are there when `send`
+//! returns. Many addresses go into one message.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::IpAddr;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
-use futures_util::TryStreamExt;
-use rtnetlink::Handle;
-use rtnetlink::packet_core::ErrorMessage;
-use tokio::time::timeout;
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, connect, recv, send,
+    socket,
+};
+use rtnetlink::packet_core::{
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage,
+    NetlinkPayload,
+};
+use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::packet_route::address::AddressMessage;
 
 use super::address::{inspect, leased, message};
 
-/// The kernel answers in well under a millisecond; silence for this long is a fault.
-const REPLY_DEADLINE: Duration = Duration::from_millis(500);
+/// Requests in one message. Their answers find room in the socket, and its buffer takes the message.
+const BATCH_MAX: usize = 64;
+/// The longest datagram of the kernel (since Linux 4.9).
+const REPLY_MAX: usize = 32 * 1024;
 
 const NO_SUCH_DEVICE: i32 = 19;
 const NO_SUCH_ADDRESS: i32 = 99;
 
-/// A netlink connection for requests.
+/// A netlink socket for requests.
 #[derive(Debug)]
 pub struct Netlink {
-    handle: Handle,
-    connection: tokio::task::JoinHandle<()>,
+    socket: OwnedFd,
+    /// The number of the last request.
+    sequence: u32,
+    buffer: Vec<u8>,
+}
+
+/// What is to become of an address.
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Lease(Duration),
+    Remove,
+}
+
+impl Change {
+    fn request(self, index: u32, address: IpAddr) -> RouteNetlinkMessage {
+        match self {
+            Self::Lease(lease) => RouteNetlinkMessage::NewAddress(leased(index, address, lease)),
+            Self::Remove => RouteNetlinkMessage::DelAddress(message(index, address)),
+        }
+    }
+
+    const fn flags(self) -> u16 {
+        match self {
+            Self::Lease(_) => NLM_F_CREATE | NLM_F_REPLACE,
+            Self::Remove => 0,
+        }
+    }
+
+    /// Whether this error of the kernel says that nothing is left to do.
+    const fn is_done_by(self, code: i32) -> bool {
+        match self {
+            Self::Lease(_) => false,
+            Self::Remove => matches!(code, NO_SUCH_ADDRESS | NO_SUCH_DEVICE),
+        }
+    }
+}
+
+/// What the kernel answered about one address.
+#[derive(Debug, thiserror::Error)]
+#[error("`{address}`: {error}")]
+pub struct AddressError {
+    /// The first address that the kernel refused.
+    pub address: IpAddr,
+    /// For example `Operation not permitted`.
+    #[source]
+    pub error: io::Error,
 }
 
 impl Netlink {
-    /// Opens a connection, served by a task of the current runtime.
+    /// Opens a socket.
     ///
     /// # Errors
-    /// When the kernel refuses a netlink socket.
+    /// When the kernel refuses it.
     pub fn open() -> io::Result<Self> {
-        let (connection, handle, _unsolicited) = rtnetlink::new_connection()?;
-        Ok(Self { handle, connection: tokio::spawn(connection) })
+        let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+        let route = SockProtocol::NetlinkRoute;
+        let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, route)?;
+        connect(socket.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
+        Ok(Self { socket, sequence: 0, buffer: vec![0; REPLY_MAX] })
     }
 
-    /// Adds the address to the interface with this index, or renews its lease.
+    /// Adds the addresses to the interface with this index, or renews their leases.
     ///
     /// # Errors
-    /// What the kernel answered, for example `Operation not permitted`.
-    pub async fn lease(&self, index: u32, address: IpAddr, lease: Duration) -> io::Result<()> {
-        let mut request = self.handle.address().add(index, address, 32).replace();
-        *request.message_mut() = leased(index, address, lease);
-        reply(request.execute()).await
+    /// The first address that the kernel refused; the others are there.
+    pub fn lease(
+        &mut self,
+        index: u32,
+        addresses: &[IpAddr],
+        lease: Duration,
+    ) -> Result<(), AddressError> {
+        self.change(Change::Lease(lease), index, addresses)
     }
 
-    /// Removes the address; an address or interface that is gone already is no error.
+    /// Removes the addresses; one that is gone already, or with its interface, is no error.
     ///
     /// # Errors
-    /// What the kernel answered.
-    pub async fn remove(&self, index: u32, address: IpAddr) -> io::Result<()> {
-        let request = self.handle.address().del(message(index, address));
-        match reply(request.execute()).await {
-            Err(error)
-                if matches!(error.raw_os_error(), Some(NO_SUCH_ADDRESS | NO_SUCH_DEVICE)) =>
-            {
-                Ok(())
-            }
-            result => result,
-        }
+    /// The first address that the kernel refused to remove; the others are gone.
+    pub fn remove(&mut self, index: u32, addresses: &[IpAddr]) -> Result<(), AddressError> {
+        self.change(Change::Remove, index, addresses)
     }
 
     /// Removes every address of this host that carries our tag, and returns them.
     ///
     /// # Errors
     /// What the kernel answered.
-    pub async fn remove_tagged(&self) -> io::Result<Vec<IpAddr>> {
-        let listed = self.handle.address().get().execute().try_collect::<Vec<_>>();
+    pub fn remove_tagged(&mut self) -> io::Result<Vec<IpAddr>> {
         let mut removed = Vec::new();
-        for message in reply(listed).await? {
+        for message in self.addresses()? {
             if let Some((address, true)) = inspect(&message) {
-                self.remove(message.header.index, address).await?;
+                self.remove(message.header.index, &[address]).map_err(|error| error.error)?;
                 removed.push(address);
             }
         }
         Ok(removed)
     }
-}
 
-impl Drop for Netlink {
-    fn drop(&mut self) {
-        self.connection.abort();
-    }
-}
-
-/// Awaits an answer of the kernel within [`REPLY_DEADLINE`].
-pub(super) async fn reply<T>(
-    request: impl Future<Output = Result<T, rtnetlink::Error>>,
-) -> io::Result<T> {
-    match timeout(REPLY_DEADLINE, request).await {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(rtnetlink::Error::NetlinkError(ErrorMessage { code: Some(code), .. }))) => {
-            Err(io::Error::from_raw_os_error(code.get().saturating_abs()))
+    /// Makes the same change to each address.
+    fn change(
+        &mut self,
+        change: Change,
+        index: u32,
+        addresses: &[IpAddr],
+    ) -> Result<(), AddressError> {
+        let mut first = Ok(());
+        for batch in addresses.chunks(BATCH_MAX) {
+            let mut requests = Vec::new();
+            let before = self.sequence;
+            for (number, &address) in (1..).zip(batch) {
+                // Errors are always told; that all is done is told at the end.
+                let ack = if number == batch.len() { NLM_F_ACK } else { 0 };
+                self.put(&mut requests, change.request(index, address), change.flags() | ack);
+            }
+            let outcome = self.send(&requests).and_then(|()| self.first_error(change, before));
+            let failed = outcome.unwrap_or_else(|error| Some((0, error)));
+            if let Some((number, error)) = failed {
+                let address = batch.get(number).copied().unwrap_or(batch[0]);
+                first = first.and(Err(AddressError { address, error }));
+            }
         }
-        Ok(Err(error)) => Err(io::Error::other(error)),
-        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the kernel did not answer")),
+        first
+    }
+
+    fn put(&mut self, requests: &mut Vec<u8>, request: RouteNetlinkMessage, flags: u16) {
+        self.sequence = self.sequence.wrapping_add(1);
+        let mut request = NetlinkMessage::from(request);
+        request.header.flags = NLM_F_REQUEST | flags;
+        request.header.sequence_number = self.sequence;
+        request.finalize();
+        let begin = requests.len().next_multiple_of(ALIGNMENT);
+        requests.resize(begin + request.buffer_len(), 0);
+        request.serialize(&mut requests[begin..]);
+    }
+
+    fn send(&self, requests: &[u8]) -> io::Result<()> {
+        send(self.socket.as_raw_fd(), requests, MsgFlags::empty())?;
+        Ok(())
+    }
+
+    /// Reads the answers to all requests after this one: which of them was the first to fail, counted from 0, and why.
+    fn first_error(
+        &mut self,
+        change: Change,
+        before: u32,
+    ) -> io::Result<Option<(usize, io::Error)>> {
+        let count = self.sequence.wrapping_sub(before);
+        let mut first = None;
+        loop {
+            for (sequence, payload) in self.receive()? {
+                let number = sequence.wrapping_sub(before.wrapping_add(1));
+                // The answer to an earlier request, which nobody read.
+                if number >= count {
+                    continue;
+                }
+                if let NetlinkPayload::Error(answer) = payload
+                    && let Some(code) = answer.code
+                    && !change.is_done_by(code.get().saturating_abs())
+                {
+                    first.get_or_insert_with(|| (number as usize, answer.to_io()));
+                }
+                if number + 1 == count {
+                    return Ok(first);
+                }
+            }
+        }
+    }
+
+    /// Every address of this host.
+    fn addresses(&mut self) -> io::Result<Vec<AddressMessage>> {
+        let mut request = Vec::new();
+        let everything = RouteNetlinkMessage::GetAddress(AddressMessage::default());
+        self.put(&mut request, everything, NLM_F_DUMP);
+        self.send(&request)?;
+        let mut addresses = Vec::new();
+        loop {
+            for (sequence, payload) in self.receive()? {
+                match payload {
+                    _ if sequence != self.sequence => {}
+                    NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewAddress(address)) => {
+                        addresses.push(address);
+                    }
+                    NetlinkPayload::Done(_) => return Ok(addresses),
+                    NetlinkPayload::Error(error) => return Err(error.to_io()),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// The messages of one datagram, by the numbers of their requests. The kernel has answered already.
+    fn receive(&mut self) -> io::Result<Vec<(u32, NetlinkPayload<RouteNetlinkMessage>)>> {
+        let length = recv(self.socket.as_raw_fd(), &mut self.buffer, MsgFlags::empty())
+            .map_err(io::Error::from)
+            .map_err(|error| match error.kind() {
+                ErrorKind::WouldBlock => {
+                    io::Error::new(ErrorKind::TimedOut, "the kernel did not answer")
+                }
+                _ => error,
+            })?;
+        let mut rest = &self.buffer[..length];
+        let mut messages = Vec::new();
+        while !rest.is_empty() {
+            let message = NetlinkMessage::deserialize(rest).map_err(io::Error::other)?;
+            let length = (message.header.length as usize).next_multiple_of(ALIGNMENT);
+            rest = rest.get(length..).unwrap_or_default();
+            messages.push((message.header.sequence_number, message.payload));
+        }
+        Ok(messages)
     }
 }
+
+/// Messages in a datagram begin at multiples of it.
+const ALIGNMENT: usize = 4;
