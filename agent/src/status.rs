@@ -76,6 +76,10 @@ pub(crate) struct RouterStatus {
     /// The version of VRRP: 2 or 3.
     pub(crate) version: u8,
     pub(crate) interface: String,
+    /// Virtual routers of the same group move as one.
+    pub(crate) group: Option<String>,
+    /// `up` or `down`.
+    pub(crate) link: String,
     /// `initialize`, `backup` or `active`.
     pub(crate) state: String,
     pub(crate) priority: u8,
@@ -160,6 +164,12 @@ impl Display for RouterStatus {
             f,
             "  {interface}, vrid {vrid}{version}, priority {priority}, advert every {interval} ms"
         )?;
+        if let Some(group) = &self.group {
+            writeln!(f, "  group: {group}")?;
+        }
+        if self.link == "down" {
+            writeln!(f, "  link: down")?;
+        }
         writeln!(f, "  addresses: {}", list(&self.addresses))?;
         match &self.peer {
             Some(peer) => {

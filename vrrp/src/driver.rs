@@ -16,7 +16,7 @@ use crate::advertisement::Advertisement;
 use crate::checksum::ChecksumForm;
 use crate::config::RouterConfig;
 use crate::counters::{Counters, DecodeErrors};
-use crate::event::{Action, Event, Role, Transition};
+use crate::event::{Action, Event, LinkState, Role, Transition};
 use crate::peer::Peer;
 use crate::platform::Platform;
 use crate::router::VirtualRouter;
@@ -53,6 +53,8 @@ pub struct Status {
 /// What is known of a link of a virtual router.
 #[derive(Clone, Debug)]
 pub struct LinkStatus {
+    /// Whether it can carry packets.
+    pub state: LinkState,
     /// The last router heard there.
     pub peer: Option<Peer>,
     /// Counted since the start.
@@ -276,6 +278,7 @@ fn status_of<P: Platform>(
     scheduling_delay_max: Duration,
 ) -> Status {
     let link_status = |(id, link): (LinkId, &Driven<P>)| LinkStatus {
+        state: router.link_state(id),
         peer: router.peer(id).copied(),
         counters: router.counters(id).clone(),
         decode_errors: link.platform.decode_errors().clone(),

@@ -235,6 +235,15 @@ impl VirtualRouter {
         self.last_transition.as_ref()
     }
 
+    /// How this link is, as far as we were told.
+    ///
+    /// # Panics
+    /// If there is no such link.
+    #[must_use]
+    pub fn link_state(&self, link: LinkId) -> LinkState {
+        self.links[link.index()].state
+    }
+
     /// The other router of the VRID on this link that we heard last.
     ///
     /// # Panics

@@ -24,6 +24,8 @@ pub(crate) enum Change {
     RouterRemoved(RouterKey),
     /// The settings of a virtual router changed.
     RouterChanged(Router),
+    /// A virtual router moves with others than before: their election starts again.
+    RouterRegrouped(Router),
     /// A virtual router is new.
     RouterAdded(Router),
     /// The proxy no longer listens on an address.
@@ -67,11 +69,15 @@ fn router_changes(old: &[Router], new: &[Router]) -> Vec<Change> {
     let is_new = |router: &Router| before(router).is_none();
 
     let removed = old.iter().filter(|router| !is_left(router));
-    let changed = new.iter().filter(|router| is_changed(router));
+    let changed = new.iter().filter(|router| is_changed(router)).map(|router| {
+        let is_regrouped = before(router).is_some_and(|old| old.group != router.group);
+        let change = if is_regrouped { Change::RouterRegrouped } else { Change::RouterChanged };
+        change(router.clone())
+    });
     let added = new.iter().filter(|router| is_new(router));
     removed
         .map(|router| Change::RouterRemoved(router.key()))
-        .chain(changed.cloned().map(Change::RouterChanged))
+        .chain(changed)
         .chain(added.cloned().map(Change::RouterAdded))
         .collect()
 }
@@ -95,6 +101,10 @@ impl fmt::Display for Change {
             Self::NodesChanged { .. } => f.write_str("nodes changed"),
             Self::RouterRemoved(key) => write!(f, "{key} removed"),
             Self::RouterChanged(router) => write!(f, "{} changed", router.key()),
+            Self::RouterRegrouped(router) => match &router.group {
+                Some(group) => write!(f, "{} changed: it moves with group `{group}`", router.key()),
+                None => write!(f, "{} changed: it moves alone", router.key()),
+            },
             Self::RouterAdded(router) => write!(f, "{} added", router.key()),
             Self::ListenerRemoved(address) => write!(f, "listener {address} removed"),
             Self::DrainTimeoutChanged(timeout) => {

@@ -103,6 +103,7 @@ pub(super) struct RouterTable {
     pub(super) addresses: Option<Vec<Spanned<Cidr>>>,
     pub(super) advert_interval: Spanned<Interval>,
     pub(super) preempt: Spanned<Preempt>,
+    pub(super) group: Option<Spanned<String>>,
     pub(super) version: VersionNumber,
     pub(super) password: Option<Spanned<Password>>,
     pub(super) checksum: Option<Spanned<Checksum>>,
@@ -131,6 +132,7 @@ impl RouterTable {
                 Interval::DEFAULT,
             ),
             preempt: reader.optional_or("preempt", value::preempt, Preempt::Never),
+            group: reader.optional("group", value::name),
             version: reader
                 .optional("version", value::version)
                 .map_or_else(VersionNumber::default, Spanned::into_inner),

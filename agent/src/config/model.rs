@@ -79,6 +79,8 @@ pub(crate) struct Router {
     pub(crate) interval: Interval,
     /// Whether a stronger router takes over from a weaker one.
     pub(crate) preempt: Preempt,
+    /// Those of the same group move as one.
+    pub(crate) group: Option<String>,
     /// The version of VRRP it speaks, one that can say the interval.
     pub(crate) version: Version,
 }
@@ -140,6 +142,23 @@ impl PartialEq for Bind {
 impl Eq for Bind {}
 
 impl Config {
+    /// The virtual routers that move as one, most of them alone; where they stand in the file has no meaning.
+    pub(crate) fn groups(&self) -> Vec<Vec<&Router>> {
+        let mut routers: Vec<&Router> = self.routers.iter().collect();
+        routers.sort_by_key(|router| router.key());
+        let mut groups: Vec<Vec<&Router>> = Vec::new();
+        for router in routers {
+            let is_fellow = |group: &&mut Vec<&Router>| {
+                router.group.is_some() && group.iter().any(|other| other.group == router.group)
+            };
+            match groups.iter_mut().find(is_fellow) {
+                Some(group) => group.push(router),
+                None => groups.push(vec![router]),
+            }
+        }
+        groups
+    }
+
     /// The address that a virtual router sends from: a lasting address of its interface, link-local for IPv6.
     ///
     /// That of this node if it is there, else the first one in the network of a

@@ -23,6 +23,8 @@ fn report() -> StatusReport {
             vrid: 51,
             version: 3,
             interface: "eth0".to_owned(),
+            group: Some("edge".to_owned()),
+            link: "up".to_owned(),
             state: "active".to_owned(),
             priority: 150,
             addresses: vec!["192.0.2.1".parse().expect("an address")],
@@ -78,6 +80,7 @@ guard: ready
 
 virtual router web: active
   eth0, vrid 51, priority 150, advert every 100 ms
+  group: edge
   addresses: 192.0.2.1
   peer: 192.0.2.3, priority 100, last advert 61 s ago
   last change: backup to active 60 s ago

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use vrrp::driver::LinkStatus;
-use vrrp::{ChecksumForm, Role};
+use vrrp::{ChecksumForm, LinkState, Role};
 
 use super::Supervisor;
 use crate::config::Router;
@@ -123,6 +123,12 @@ fn router_status(router: &Router, status: &engine::RouterStatus, now: Instant) -
         vrid: router.vrid.value(),
         version: config.version().number(),
         interface: router.interface.clone(),
+        group: router.group.clone(),
+        link: match link.state {
+            LinkState::Up => "up",
+            LinkState::Down => "down",
+        }
+        .to_owned(),
         state: group.role.to_string(),
         priority: group.config.priority().value(),
         addresses: config.addresses().to_vec(),

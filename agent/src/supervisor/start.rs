@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::sleep;
-use vrrp::RouterConfig;
 use vrrp::linux::Netlink;
+use vrrp::{LinkConfig, RouterConfig};
 
 use super::{Inbox, Options, QUEUE, Supervisor, open_signals};
 use crate::bind::Listeners;
 use crate::check;
-use crate::config::{Bind, Config, Diagnostic, Diagnostics, Source, wanted_source};
+use crate::config::{Bind, Config, Diagnostic, Diagnostics, Router, Source, wanted_source};
 use crate::control::RunDirectory;
 use crate::coordinator::Coordinator;
 use crate::engine::{Engine, GroupSettings};
@@ -159,26 +159,36 @@ pub(super) fn router_settings(
     config: &Config,
     host: &HostFacts,
 ) -> Result<Vec<GroupSettings>, String> {
-    config
-        .routers
-        .iter()
-        .map(|router| {
-            let source = config.source_address(router, host).ok_or_else(|| {
-                format!(
-                    "virtual router `{}` has no address to send from: `{}` needs {} of its own",
-                    router.name,
-                    router.interface,
-                    wanted_source(router.family())
-                )
-            })?;
-            let wrong = |error| format!("virtual router `{}`: {error}", router.name);
-            let config = RouterConfig::new(router.link(source).map_err(wrong)?)
-                .with_preempt(router.preempt)
-                .with_priority(router.priority)
-                .map_err(wrong)?;
-            Ok(GroupSettings { keys: vec![router.key()], config })
-        })
-        .collect()
+    config.groups().into_iter().map(|group| group_settings(config, &group, host)).collect()
+}
+
+fn group_settings(
+    config: &Config,
+    group: &[&Router],
+    host: &HostFacts,
+) -> Result<GroupSettings, String> {
+    let links = group.iter().map(|router| link(config, router, host));
+    let links: Vec<LinkConfig> = links.collect::<Result<_, _>>()?;
+    let keys = group.iter().map(|router| router.key()).collect();
+    let (first, others) = (group[0], links[1..].iter().cloned());
+    let election = others
+        .fold(RouterConfig::new(links[0].clone()), RouterConfig::with_link)
+        .with_preempt(first.preempt)
+        .with_priority(first.priority)
+        .map_err(|error| format!("virtual router `{}`: {error}", first.name))?;
+    Ok(GroupSettings { keys, config: election })
+}
+
+fn link(config: &Config, router: &Router, host: &HostFacts) -> Result<LinkConfig, String> {
+    let source = config.source_address(router, host).ok_or_else(|| {
+        format!(
+            "virtual router `{}` has no address to send from: `{}` needs {} of its own",
+            router.name,
+            router.interface,
+            wanted_source(router.family())
+        )
+    })?;
+    router.link(source).map_err(|error| format!("virtual router `{}`: {error}", router.name))
 }
 
 /// One per core, unless the config says otherwise.

@@ -20,7 +20,7 @@ fn apply(mut config: Config, change: Change) -> Config {
         Change::ProxyChanged(proxy) => config.proxy = proxy,
         Change::NodesChanged { node, nodes } => (config.node, config.nodes) = (node, nodes),
         Change::RouterRemoved(key) => config.routers.retain(|router| router.key() != key),
-        Change::RouterChanged(new) => {
+        Change::RouterChanged(new) | Change::RouterRegrouped(new) => {
             let old = config.routers.iter_mut().find(|router| router.key() == new.key());
             *old.expect("a changed router was there") = new;
         }
@@ -48,7 +48,7 @@ fn rank(change: &Change) -> u8 {
         Change::ProxyChanged(_) => 1,
         Change::NodesChanged { .. } => 2,
         Change::RouterRemoved(_) => 3,
-        Change::RouterChanged(_) => 4,
+        Change::RouterChanged(_) | Change::RouterRegrouped(_) => 4,
         Change::RouterAdded(_) => 5,
         Change::ListenerRemoved(_) => 6,
         Change::DrainTimeoutChanged(_) | Change::WorkerNeedsRestart(_) => 7,
@@ -75,21 +75,24 @@ fn config() -> impl Strategy<Value = Config> {
 }
 
 fn routers() -> impl Strategy<Value = Vec<Router>> {
-    btree_map(("[ab]", 1..3_u8), (1..3_u8, prop::bool::ANY), 0..4).prop_map(|routers| {
-        routers
-            .into_iter()
-            .map(|((interface, vrid), (host, fast))| Router {
-                name: format!("{interface}{vrid}"),
-                vrid: Vrid::new(vrid).expect("from 1 on"),
-                interface,
-                addresses: vec![format!("10.0.0.{host}/24").parse().expect("an address")],
-                priority: Priority::DEFAULT,
-                interval: if fast { Interval::DEFAULT } else { Interval::MAX_V3 },
-                preempt: Preempt::Never,
-                version: Version::V3 { checksum: Checksum::Auto },
-            })
-            .collect()
-    })
+    btree_map(("[ab]", 1..3_u8), (1..3_u8, prop::bool::ANY, option::of("[gh]")), 0..4).prop_map(
+        |routers| {
+            routers
+                .into_iter()
+                .map(|((interface, vrid), (host, fast, group))| Router {
+                    name: format!("{interface}{vrid}"),
+                    vrid: Vrid::new(vrid).expect("from 1 on"),
+                    interface,
+                    addresses: vec![format!("10.0.0.{host}/24").parse().expect("an address")],
+                    priority: Priority::DEFAULT,
+                    interval: if fast { Interval::DEFAULT } else { Interval::MAX_V3 },
+                    preempt: Preempt::Never,
+                    group,
+                    version: Version::V3 { checksum: Checksum::Auto },
+                })
+                .collect()
+        },
+    )
 }
 
 fn binds() -> impl Strategy<Value = Vec<Bind>> {

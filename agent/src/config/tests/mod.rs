@@ -6,6 +6,7 @@ mod accepted;
 mod backends;
 mod diff;
 mod frontends;
+mod groups;
 mod nodes;
 mod reading;
 mod rendering;

@@ -5,6 +5,7 @@
 
 mod backends;
 mod frontends;
+mod groups;
 mod nodes;
 mod repeats;
 mod routers;
@@ -33,6 +34,7 @@ pub(super) fn validate(
     let this = nodes::check(file, choice, host, problems);
     routers::check(file, this, host, problems);
     versions::check(file, problems);
+    groups::check(file, problems);
     frontends::check(file, host, problems);
     backends::check(file, host, problems);
     if !problems.is_empty() {

@@ -45,6 +45,7 @@ pub(super) fn router(table: &RouterTable, node: &Node) -> Option<Router> {
         priority: node.priority,
         interval: *table.advert_interval.get_ref(),
         preempt: *table.preempt.get_ref(),
+        group: table.group.as_ref().map(|group| group.get_ref().clone()),
         version: versions::version(table),
     })
 }
