@@ -28,6 +28,8 @@ pub enum Event {
         advert: Advertisement,
         /// Which version and checksum the sender uses.
         form: ChecksumForm,
+        /// How long it waited unread: timers count from when it arrived.
+        waited: Duration,
     },
     /// An interface gained or lost its carrier, or was removed.
     Link {

@@ -141,17 +141,23 @@ impl VirtualRouter {
             (State::Backup(backup), Event::Timer) => self.claim_if_due(&backup, now),
             (State::Active(active), Event::Timer) => self.do_what_is_due(active, now),
 
-            (State::Initialize(_), Event::Advertisement { link, source, advert, form }) => {
-                self.meet(link, source, &advert, form, now);
+            (State::Initialize(_), Event::Advertisement { link, source, advert, form, waited }) => {
+                self.meet(link, source, &advert, form, arrival(waited, now));
             }
-            (State::Backup(backup), Event::Advertisement { link, source, advert, form }) => {
-                if let Some(peer) = self.meet(link, source, &advert, form, now) {
+            (
+                State::Backup(backup),
+                Event::Advertisement { link, source, advert, form, waited },
+            ) => {
+                if let Some(peer) = self.meet(link, source, &advert, form, arrival(waited, now)) {
                     self.hear_in_backup(backup, link, &peer);
                 }
             }
-            (State::Active(active), Event::Advertisement { link, source, advert, form }) => {
-                if let Some(peer) = self.meet(link, source, &advert, form, now) {
-                    self.hear_in_active(active, link, &peer);
+            (
+                State::Active(active),
+                Event::Advertisement { link, source, advert, form, waited },
+            ) => {
+                if let Some(peer) = self.meet(link, source, &advert, form, arrival(waited, now)) {
+                    self.hear_in_active(active, link, &peer, now);
                 }
             }
 
@@ -402,6 +408,10 @@ impl VirtualRouter {
             Checksum::Auto => self.peer(link).map_or(ChecksumForm::Rfc9568, |peer| peer.form),
         }
     }
+}
+
+fn arrival(waited: Duration, now: Instant) -> Instant {
+    now.checked_sub(waited).unwrap_or(now)
 }
 
 /// How long a router whose host failed stays out of the election before it tries again; twice as long after each fault.

@@ -31,6 +31,27 @@ fn advertisements_keep_a_backup_waiting() {
 }
 
 #[test]
+fn an_advertisement_that_was_read_late_counts_from_its_arrival() {
+    let mut backup = Subject::in_backup(settings());
+    backup.frozen_for(ms(10_000));
+    backup.hears(advert(9, 150).unread_for(ms(9_000))).nothing();
+    backup.hears(advert(9, 150).unread_for(ms(1_000))).nothing();
+    backup.after(ACTIVE_DOWN - ms(1_001)).nothing();
+    backup.after(ms(1)).does(TAKES_OVER);
+    backup.because("no advertisement for 3609 ms");
+}
+
+#[test]
+fn what_arrived_before_it_listened_does_not_hasten_a_backup() {
+    let mut late = Subject::in_active(settings());
+    late.frozen_for(ms(10_000));
+    late.hears(advert(9, 150).unread_for(ms(9_000))).does("remove .100");
+    late.is(Role::Backup);
+    late.after(ACTIVE_DOWN - ms(1)).nothing();
+    late.after(ms(1)).does(TAKES_OVER);
+}
+
+#[test]
 fn priority_zero_hastens_takeover() {
     let mut backup = Subject::in_backup(settings());
     backup.hears(advert(9, 150)).nothing();

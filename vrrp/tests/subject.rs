@@ -117,6 +117,7 @@ pub struct Heard {
     pub source: IpAddr,
     pub advert: Advertisement,
     pub form: ChecksumForm,
+    pub waited: Duration,
 }
 
 pub fn advert(source: u8, priority: u8) -> Heard {
@@ -126,7 +127,13 @@ pub fn advert(source: u8, priority: u8) -> Heard {
         interval: Interval::DEFAULT,
         addresses: vec![VIP],
     };
-    Heard { link: LinkId::FIRST, source: host(source), advert, form: ChecksumForm::Rfc9568 }
+    Heard {
+        link: LinkId::FIRST,
+        source: host(source),
+        advert,
+        form: ChecksumForm::Rfc9568,
+        waited: Duration::ZERO,
+    }
 }
 
 /// The first link is so now.
@@ -162,9 +169,15 @@ impl Heard {
         self
     }
 
+    /// Read so much later than it arrived.
+    pub fn unread_for(mut self, waited: Duration) -> Self {
+        self.waited = waited;
+        self
+    }
+
     pub fn event(self) -> Event {
-        let Self { link, source, advert, form } = self;
-        Event::Advertisement { link, source, advert, form }
+        let Self { link, source, advert, form, waited } = self;
+        Event::Advertisement { link, source, advert, form, waited }
     }
 }
 

@@ -131,7 +131,8 @@ fn heard(octets: &mut impl Iterator<Item = u8>) -> Option<Event> {
         0 => ChecksumForm::Rfc3768(auth(octets.next()?)),
         _ => ChecksumForm::Rfc5798,
     };
-    Some(Event::Advertisement { link, source, advert, form })
+    let waited = Duration::from_millis(octets.next()?.into());
+    Some(Event::Advertisement { link, source, advert, form, waited })
 }
 
 fn auth(octet: u8) -> Auth {

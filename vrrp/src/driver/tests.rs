@@ -141,6 +141,7 @@ fn advert(priority: u8) -> Event {
             addresses: vec![ip(VIP)],
         },
         form: ChecksumForm::Rfc9568,
+        waited: Duration::ZERO,
     }
 }
 

@@ -234,7 +234,7 @@ impl<E: Executor> Linux<E> {
 fn decode(link: LinkId, packet: &Packet<'_>) -> Result<Event, DecodeError> {
     let (envelope, payload) = packet.open()?;
     let (advert, form) = Advertisement::decode(payload, &envelope)?;
-    Ok(Event::Advertisement { link, source: envelope.source, advert, form })
+    Ok(Event::Advertisement { link, source: envelope.source, advert, form, waited: packet.waited })
 }
 
 impl FrameSocket {

@@ -52,11 +52,17 @@ impl VirtualRouter {
         self.state = State::Backup(backup);
     }
 
-    pub(super) fn hear_in_active(&mut self, active: ActiveState, link: LinkId, peer: &Peer) {
+    pub(super) fn hear_in_active(
+        &mut self,
+        active: ActiveState,
+        link: LinkId,
+        peer: &Peer,
+        now: Instant,
+    ) {
         match self.compare(link, peer) {
-            Ordering::Greater => self.contradict(active, link, peer.heard_at),
+            Ordering::Greater => self.contradict(active, link, now),
             Ordering::Equal => {}
-            Ordering::Less => self.yield_to(link, peer),
+            Ordering::Less => self.yield_to(link, peer, now),
         }
     }
 
@@ -77,10 +83,10 @@ impl VirtualRouter {
     /// The last advertisement makes the winner announce its addresses: after a partition it may never have heard us,
     /// and hosts on our side of it still believe our announcements. So does priority 0 on the other links, where others
     /// may be waiting that do not hear the winner.
-    fn yield_to(&mut self, link: LinkId, peer: &Peer) {
+    fn yield_to(&mut self, link: LinkId, peer: &Peer, now: Instant) {
         let reason = Reason::Stronger { peer: peer.address, priority: peer.priority };
-        let backup = BackupState::adopting(&self.config, link, peer);
-        self.enter(State::Backup(backup), reason, peer.heard_at);
+        let backup = BackupState::adopting(&self.config, link, peer, now);
+        self.enter(State::Backup(backup), reason, now);
         self.send(link, self.config.priority());
         for other in self.config.link_ids().filter(|&other| other != link) {
             self.send(other, Priority::RELEASE);

@@ -20,9 +20,9 @@ impl BackupState {
     }
 
     /// The state of a router that just heard `peer` on this link and leaves it alone there.
-    pub(crate) fn adopting(config: &RouterConfig, link: LinkId, peer: &Peer) -> Self {
-        let mut backup = Self::begin(config, peer.heard_at);
-        backup.links[link.index()] = Silence::adopting(peer);
+    pub(crate) fn adopting(config: &RouterConfig, link: LinkId, peer: &Peer, now: Instant) -> Self {
+        let mut backup = Self::begin(config, now);
+        backup.links[link.index()].adopt(peer);
         backup
     }
 
@@ -112,9 +112,15 @@ impl Silence {
         Self { armed_at: now, wait: Wait::ActiveDown, learned: None, weaker: None }
     }
 
-    /// Just heard `peer`, which is left alone: its interval counts, the timer starts anew.
-    fn adopting(peer: &Peer) -> Self {
-        Self { learned: Some(peer.interval), ..Self::begin(peer.heard_at) }
+    /// `peer` was heard and is left alone: its interval counts, the timer starts anew.
+    fn adopt(&mut self, peer: &Peer) {
+        *self = Self { learned: Some(peer.interval), ..Self::begin(self.armed_at) };
+        self.arm(peer);
+    }
+
+    /// The silence begins with what was heard, even if it was read late, but not before it was listened for.
+    fn arm(&mut self, peer: &Peer) {
+        self.armed_at = self.armed_at.max(peer.heard_at);
     }
 
     /// Active_Adver_Interval (RFC 9568 §6.1). In version 2 it is our own: nothing else is listened to.
@@ -174,9 +180,10 @@ impl Silence {
     fn hear(&mut self, config: &RouterConfig, peer: &Peer) {
         if peer.priority == Priority::RELEASE {
             let wait = Wait::Released(peer.address);
-            *self = Self { armed_at: peer.heard_at, wait, weaker: None, ..*self };
+            *self = Self { wait, weaker: None, ..*self };
+            self.arm(peer);
         } else if peer.priority >= config.priority() {
-            *self = Self::adopting(peer);
+            self.adopt(peer);
         } else {
             self.hear_weaker(config, peer);
         }
@@ -186,11 +193,14 @@ impl Silence {
         let since = self.weaker.map_or(peer.heard_at, |weaker| weaker.since);
         let weaker = Some(Weaker { since, peer: *peer });
         match config.effective_preempt() {
-            Preempt::Never => *self = Self::adopting(peer),
+            Preempt::Never => self.adopt(peer),
             // §6.4.2: discard the advertisement; the timer runs on.
             Preempt::Immediate => self.weaker = weaker,
             // We hold back on purpose, so the weaker router must not seem dead meanwhile.
-            Preempt::After(_) => *self = Self { weaker, ..Self::adopting(peer) },
+            Preempt::After(_) => {
+                self.adopt(peer);
+                self.weaker = weaker;
+            }
         }
     }
 

@@ -14,8 +14,8 @@ pub struct Host {
     pub process: Process,
     /// When the process stopped running, if it did.
     pub stopped_at: Option<Instant>,
-    /// What arrived while the process was paused.
-    pub inbox: VecDeque<Event>,
+    /// What arrived while the process was paused, and when.
+    pub inbox: VecDeque<(Instant, Event)>,
     /// The addresses that the kernel has, and until when.
     pub held: BTreeMap<IpAddr, Instant>,
     pub lease_watched: bool,
@@ -102,10 +102,24 @@ impl Host {
         interval_of(self.config())
     }
 
-    pub fn queue(&mut self, event: Event) {
+    pub fn queue(&mut self, event: Event, now: Instant) {
         if self.inbox.len() < INBOX_MAX {
-            self.inbox.push_back(event);
+            self.inbox.push_back((now, event));
         }
+    }
+
+    /// What waits unread, with how long it waited. Where so much waits that more may be lost, the last counts as new.
+    pub fn unread(&mut self, now: Instant) -> Vec<Event> {
+        let last_is_new = self.inbox.len() == INBOX_MAX;
+        let unread = self.inbox.drain(..).enumerate().map(|(index, (at, mut event))| {
+            if let Event::Advertisement { waited, .. } = &mut event
+                && !(last_is_new && index + 1 == INBOX_MAX)
+            {
+                *waited = now - at;
+            }
+            event
+        });
+        unread.collect()
     }
 
     /// When the router changed its state last.

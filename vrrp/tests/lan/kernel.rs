@@ -77,7 +77,8 @@ impl World {
         law!(decoded.is_ok(), "what is sent can be read", "{decoded:?} of {payload:02x?}");
         match decoded {
             Ok((advert, form)) if self.hosts[to].carrier => {
-                self.input(to, Event::Advertisement { link: LinkId::FIRST, source, advert, form })
+                let (link, waited) = (LinkId::FIRST, Duration::ZERO);
+                self.input(to, Event::Advertisement { link, source, advert, form, waited })
             }
             Ok(_) | Err(_) => Ok(()),
         }
@@ -87,7 +88,7 @@ impl World {
     pub fn input(&mut self, to: usize, event: Event) -> Law {
         match self.hosts[to].process {
             Process::Running => self.feed(to, event)?,
-            Process::Paused => self.hosts[to].queue(event),
+            Process::Paused => self.hosts[to].queue(event, self.now),
             Process::Dead => {}
         }
         Ok(())

@@ -171,7 +171,7 @@ impl World {
 
 /// What a backup has to respect, told apart from the router under test.
 fn hear(host: &mut Host, event: &Event, now: Instant) {
-    let Event::Advertisement { advert, .. } = event else {
+    let Event::Advertisement { advert, waited, .. } = event else {
         return;
     };
     host.record.heard += 1;
@@ -182,7 +182,7 @@ fn hear(host: &mut Host, event: &Event, now: Instant) {
         host.record.respected_until = None;
     } else if host.router.role() == Role::Backup && !discards {
         host.record.heard_release = false;
-        host.record.respected_until = Some(now + advert.interval.duration() * 3);
+        host.record.respected_until = Some(now - *waited + advert.interval.duration() * 3);
     }
 }
 

@@ -205,7 +205,7 @@ impl World {
         if self.hosts[index].process == Process::Paused {
             self.hosts[index].process = Process::Running;
             self.hosts[index].stopped_at = None;
-            while let Some(event) = self.hosts[index].inbox.pop_front() {
+            for event in self.hosts[index].unread(self.now) {
                 self.input(index, event)?;
             }
             if self.hosts[index].is_running() {

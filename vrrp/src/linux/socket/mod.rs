@@ -1,5 +1,6 @@
 //! Raw sockets of IP protocol 112: advertisements in and out of one interface.
 
+mod arrivals;
 mod filter;
 mod ipv4;
 mod ipv6;

@@ -1,8 +1,9 @@
 //! Advertisements in.
 
-use std::io::{self, IoSliceMut};
+use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, SockaddrIn6, SockaddrStorage, recvmsg, setsockopt, sockopt,
@@ -11,6 +12,7 @@ use socket2::Socket;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
+use super::arrivals::Arrivals;
 use super::{filter, ipv4, ipv6};
 use crate::advertisement::DecodeError;
 use crate::envelope::Envelope;
@@ -19,10 +21,11 @@ use crate::types::Vrid;
 
 /// An advertisement with 255 IPv6 addresses and the longest IPv4 header fits.
 const PACKET_MAX: usize = 4608;
-/// Octets that wait in the socket: 64 of the longest packets find room, each with what the kernel keeps beside it.
+/// Octets that wait in the socket. [`SURE_TO_FIT`](super::arrivals::SURE_TO_FIT) of the longest packets find room, each
+/// with what the kernel keeps beside it.
 const BUFFER: usize = 512 * 1024;
-/// Room for the one control message that is asked for, the hop limit.
-const CONTROL_MAX: usize = 64;
+/// Room for the control messages that are asked for: the stamp and the hop limit.
+const CONTROL_MAX: usize = 128;
 
 /// A socket that gets what is sent to the group on one interface.
 #[derive(Debug)]
@@ -30,6 +33,7 @@ pub(in crate::linux) struct Receiver {
     /// To the runtime it is a datagram socket like any other.
     socket: UdpSocket,
     group: IpAddr,
+    arrivals: Arrivals,
     buffer: Vec<u8>,
 }
 
@@ -39,6 +43,8 @@ pub(in crate::linux) struct Packet<'a> {
     octets: &'a [u8],
     /// What the kernel told of the header, over IPv6; over IPv4 the packet has it.
     envelope: Option<Envelope>,
+    /// How long the kernel had it.
+    pub(in crate::linux) waited: Duration,
 }
 
 impl Packet<'_> {
@@ -64,24 +70,26 @@ impl Receiver {
             Family::Ipv6 => ipv6::receiver(interface, index)?,
         };
         filter::attach(&socket, family, vrid)?;
+        setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
         set_buffer(&socket)?;
         let socket = UdpSocket::from_std(socket.into())?;
         let buffer = vec![0; PACKET_MAX];
-        Ok(Self { socket, group: family.multicast_group(), buffer })
+        let arrivals = Arrivals::begin(now());
+        Ok(Self { socket, group: family.multicast_group(), arrivals, buffer })
     }
 
     /// The next packet. Cancel-safe.
     pub(in crate::linux) async fn receive(&mut self) -> io::Result<Packet<'_>> {
-        let Self { socket, group, buffer } = self;
-        let read = || Read::from(socket.as_fd(), *group, buffer);
+        let Self { socket, group, arrivals, buffer } = self;
+        let read = || Read::from(socket.as_fd(), *group, arrivals, buffer);
         let read = socket.async_io(Interest::READABLE, read).await?;
         Ok(read.packet(buffer))
     }
 
     /// A packet that waits already, if there is one, even if the runtime does not know of it yet.
     pub(in crate::linux) fn try_receive(&mut self) -> Option<Packet<'_>> {
-        let Self { socket, group, buffer } = self;
-        let read = Read::from(socket.as_fd(), *group, buffer).ok()?;
+        let Self { socket, group, arrivals, buffer } = self;
+        let read = Read::from(socket.as_fd(), *group, arrivals, buffer).ok()?;
         Some(read.packet(buffer))
     }
 }
@@ -90,20 +98,35 @@ impl Receiver {
 struct Read {
     len: usize,
     envelope: Option<Envelope>,
+    waited: Duration,
 }
 
 impl Read {
-    fn from(socket: BorrowedFd<'_>, group: IpAddr, buffer: &mut [u8]) -> io::Result<Self> {
+    fn from(
+        socket: BorrowedFd<'_>,
+        group: IpAddr,
+        arrivals: &mut Arrivals,
+        buffer: &mut [u8],
+    ) -> io::Result<Self> {
+        let asked_at = now();
         let mut parts = [IoSliceMut::new(buffer)];
         let mut control = [0; CONTROL_MAX];
         let flags = MsgFlags::empty();
         let received =
-            recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut parts, Some(&mut control), flags)?;
+            recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut parts, Some(&mut control), flags)
+                .map_err(io::Error::from)
+                .inspect_err(|error| {
+                    if error.kind() == ErrorKind::WouldBlock {
+                        arrivals.found_empty(asked_at);
+                    }
+                })?;
         // Decoding refuses a hop limit of 0, as it does any packet of which it is not known.
-        let mut ttl = 0;
+        let (mut age, mut ttl) = (None, 0);
         for message in received.cmsgs()? {
-            if let ControlMessageOwned::Ipv6HopLimit(limit) = message {
-                ttl = u8::try_from(limit).unwrap_or(0);
+            match message {
+                ControlMessageOwned::ScmTimestampns(stamp) => age = age_of(stamp.into()),
+                ControlMessageOwned::Ipv6HopLimit(limit) => ttl = u8::try_from(limit).unwrap_or(0),
+                _ => {}
             }
         }
         let source = received.address.as_ref().and_then(SockaddrStorage::as_sockaddr_in6);
@@ -112,12 +135,14 @@ impl Read {
             destination: group,
             ttl,
         });
-        Ok(Self { len: received.bytes, envelope })
+        let read_at = now();
+        let waited = read_at.saturating_duration_since(arrivals.next(age, read_at));
+        Ok(Self { len: received.bytes, envelope, waited })
     }
 
     fn packet(self, buffer: &[u8]) -> Packet<'_> {
-        let Self { len, envelope } = self;
-        Packet { octets: &buffer[..len], envelope }
+        let Self { len, envelope, waited } = self;
+        Packet { octets: &buffer[..len], envelope, waited }
     }
 }
 
@@ -126,4 +151,17 @@ fn set_buffer(socket: &Socket) -> io::Result<()> {
     setsockopt(socket, sockopt::RcvBufForce, &BUFFER)
         .or_else(|_| setsockopt(socket, sockopt::RcvBuf, &BUFFER))
         .map_err(io::Error::from)
+}
+
+/// How long ago this was on the wall clock; zero if it is in the future.
+#[expect(clippy::disallowed_methods, reason = "the kernel stamps packets by the wall clock")]
+fn age_of(stamp: Duration) -> Option<Duration> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    Some(now.saturating_sub(stamp))
+}
+
+/// The clock of the runtime, as the driver has it.
+#[expect(clippy::disallowed_methods, reason = "only the host knows when something arrived")]
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
