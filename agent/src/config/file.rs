@@ -102,6 +102,8 @@ pub(super) struct RouterTable {
     pub(super) interface: Option<Spanned<String>>,
     pub(super) addresses: Option<Vec<Spanned<Cidr>>>,
     pub(super) advert_interval: Spanned<Interval>,
+    /// By the names of nodes.
+    pub(super) priorities: Vec<(Spanned<String>, Spanned<Priority>)>,
     pub(super) preempt: Spanned<Preempt>,
     pub(super) group: Option<Spanned<String>>,
     pub(super) version: VersionNumber,
@@ -131,6 +133,7 @@ impl RouterTable {
                 value::interval,
                 Interval::DEFAULT,
             ),
+            priorities: reader.entries("priority", value::priority),
             preempt: reader.optional_or("preempt", value::preempt, Preempt::Never),
             group: reader.optional("group", value::name),
             version: reader

@@ -36,7 +36,7 @@ pub(crate) struct Node {
     pub(crate) name: String,
     /// Its own address, by which the others know it.
     pub(crate) address: IpAddr,
-    /// Its strength in every election.
+    /// Its strength in elections of virtual routers that do not say another.
     pub(crate) priority: Priority,
 }
 

@@ -113,6 +113,26 @@ impl<'a, 'toml> Reader<'a, 'toml> {
         self.read_table(Subject::Key(key), key, value, read)
     }
 
+    /// The entries of a table that may be absent, whose keys are names. Each faulty value has been reported.
+    pub(super) fn entries<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&DeValue<'_>) -> Parsed<T>,
+    ) -> Vec<(Spanned<String>, Spanned<T>)> {
+        let Some(value) = self.value(key) else { return Vec::new() };
+        let Some(table) = value.get_ref().as_table() else {
+            let flaw = Flaw::expected("a table", value.get_ref())
+                .hint(format!("write `{key} = {{ NAME = .. }}`"));
+            self.problems.push(flaw.at(Subject::Key(key), value.span()));
+            return Vec::new();
+        };
+        let entries = table.iter().filter_map(|(name, value)| {
+            let parsed = self.parse(Subject::Key(key), value, &parse)?;
+            Some((Spanned::new(name.span(), name.get_ref().to_string()), parsed))
+        });
+        entries.collect()
+    }
+
     fn finish<T>(mut self, read: fn(&mut Reader<'_, 'toml>) -> T) -> T {
         let value = read(&mut self);
         self.report_unknown_keys();

@@ -72,6 +72,22 @@ hint: did you mean `edge`?
 }
 
 #[test]
+fn group_in_which_a_node_is_stronger_here_than_there() {
+    let priorities = "group = \"edge\"\npriority = { router-a = 120 }";
+    pair("group = \"edge\"", priorities).is_refused_with(
+        r#"
+error: `lan` gives `router-a` another priority than `web` in group `edge`
+  --> haagent.toml:14:25
+   |
+14 | priority = { router-a = 120 }
+   |                         ^^^ first at 19:12
+   |
+hint: the virtual routers of a group move as one: give them the same `priority`
+"#,
+    );
+}
+
+#[test]
 fn group_that_preempts_in_two_ways() {
     pair("group = \"edge\"\npreempt = \"never\"", "group = \"edge\"\npreempt = \"immediate\"")
         .is_refused_with(

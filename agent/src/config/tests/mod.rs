@@ -8,6 +8,7 @@ mod diff;
 mod frontends;
 mod groups;
 mod nodes;
+mod priorities;
 mod reading;
 mod rendering;
 mod routers;

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 
 use crate::config::diagnostic::Diagnostic;
-use crate::config::file::{File, RouterTable};
+use crate::config::file::{File, NodeTable, RouterTable};
 use crate::config::suggest::hint_for;
+
+use super::priorities::priority;
 
 /// Checks that the members of a group can share one election.
 pub(super) fn check(file: &File, problems: &mut Vec<Diagnostic>) {
@@ -23,6 +25,8 @@ pub(super) fn check(file: &File, problems: &mut Vec<Diagnostic>) {
         }
         for other in others {
             problems.extend(preempts_alike(name, first, other));
+            let differs = |node| is_as_strong(name, first, other, node);
+            problems.extend(file.nodes.iter().find_map(differs));
         }
     }
 }
@@ -51,6 +55,27 @@ fn preempts_alike(group: &str, first: &RouterTable, other: &RouterTable) -> Opti
         Diagnostic::new(other.preempt.span(), message)
             .first_at(first.preempt.span())
             .hint("the virtual routers of a group move as one: give them the same `preempt`"),
+    )
+}
+
+fn is_as_strong(
+    group: &str,
+    first: &RouterTable,
+    other: &RouterTable,
+    node: &NodeTable,
+) -> Option<Diagnostic> {
+    let (ours, theirs) = (priority(first, node)?, priority(other, node)?);
+    if ours.get_ref() == theirs.get_ref() {
+        return None;
+    }
+    let (first, other) = (label(first.name.as_ref()), label(other.name.as_ref()));
+    let node = node.name.as_ref()?.get_ref();
+    let message =
+        format!("{other} gives `{node}` another priority than {first} in group `{group}`");
+    Some(
+        Diagnostic::new(theirs.span(), message)
+            .first_at(ours.span())
+            .hint("the virtual routers of a group move as one: give them the same `priority`"),
     )
 }
 

@@ -7,6 +7,7 @@ mod backends;
 mod frontends;
 mod groups;
 mod nodes;
+mod priorities;
 mod repeats;
 mod routers;
 mod versions;
@@ -33,6 +34,7 @@ pub(super) fn validate(
     something_to_do(file, problems);
     let this = nodes::check(file, choice, host, problems);
     routers::check(file, this, host, problems);
+    priorities::check(file, problems);
     versions::check(file, problems);
     groups::check(file, problems);
     frontends::check(file, host, problems);
@@ -45,7 +47,7 @@ pub(super) fn validate(
         Some(this) => Some(nodes::node(this)?),
         None => None,
     };
-    let routers = file.routers.iter().map(|table| routers::router(table, node.as_ref()?));
+    let routers = file.routers.iter().map(|table| routers::router(table, this?));
     Some(Config {
         nodes: file.nodes.iter().map(nodes::node).collect::<Option<_>>()?,
         worker: worker(&file.worker),

@@ -9,10 +9,11 @@ use vrrp::{Family, Priority};
 use crate::config::cidr::Cidr;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::file::{File, NodeTable, RouterTable};
-use crate::config::model::{Node, Router, is_source, wanted_source};
+use crate::config::model::{Router, is_source, wanted_source};
 use crate::config::suggest::{hint_for, quoted};
 use crate::host::{HostFacts, Interface};
 
+use super::priorities::priority;
 use super::repeats::{Repeat, check_names, repeats};
 use super::versions;
 
@@ -36,13 +37,13 @@ pub(super) fn check(
 }
 
 /// The virtual router of the model; `None` if a value was reported as missing.
-pub(super) fn router(table: &RouterTable, node: &Node) -> Option<Router> {
+pub(super) fn router(table: &RouterTable, node: &NodeTable) -> Option<Router> {
     Some(Router {
         name: table.name.as_ref()?.get_ref().clone(),
         vrid: *table.vrid.as_ref()?.get_ref(),
         interface: table.interface.as_ref()?.get_ref().clone(),
         addresses: table.addresses.as_ref()?.iter().map(|address| *address.get_ref()).collect(),
-        priority: node.priority,
+        priority: *priority(table, node)?.get_ref(),
         interval: *table.advert_interval.get_ref(),
         preempt: *table.preempt.get_ref(),
         group: table.group.as_ref().map(|group| group.get_ref().clone()),
@@ -146,12 +147,12 @@ fn check_place(
 ) {
     let interface = router.interface.as_ref().and_then(|name| find(name, host, problems));
     let family = family(router).unwrap_or(Family::Ipv4);
-    let place = interface.map(|interface| Place::new(file, this, interface, family));
+    let place = interface.map(|interface| Place::new(file, router, this, interface, family));
     if let (Some(place), Some(name)) = (&place, &router.interface) {
         problems.extend(place.has_network(name));
     }
     for virt in router.addresses.iter().flatten() {
-        let problem = not_of_a_node(file, virt).or_else(|| place.as_ref()?.judge(virt));
+        let problem = not_of_a_node(file, router, virt).or_else(|| place.as_ref()?.judge(virt));
         problems.extend(problem);
     }
 }
@@ -171,11 +172,11 @@ fn find<'a>(
     interface
 }
 
-fn not_of_a_node(file: &File, virt: &Spanned<Cidr>) -> Option<Diagnostic> {
+fn not_of_a_node(file: &File, router: &RouterTable, virt: &Spanned<Cidr>) -> Option<Diagnostic> {
     let address = virt.get_ref().address;
     let node = file.nodes.iter().find(|node| {
         node.address.as_ref().is_some_and(|own| *own.get_ref() == address)
-            && node.priority.as_ref().is_some_and(|own| *own.get_ref() != Priority::OWNER)
+            && priority(router, node).is_some_and(|own| *own.get_ref() != Priority::OWNER)
     })?;
     let name = node.name.as_ref()?.get_ref();
     let message = format!("virtual address `{address}` is the address of node `{name}`");
@@ -195,6 +196,7 @@ struct Place<'a> {
 impl<'a> Place<'a> {
     fn new(
         file: &File,
+        router: &RouterTable,
         this: Option<&NodeTable>,
         interface: &'a Interface,
         family: Family,
@@ -204,7 +206,7 @@ impl<'a> Place<'a> {
         // While active we hold virtual addresses as /32 or /128 ourselves.
         let is_held = |own: &Cidr| own.is_single() && ours.contains(&own.address);
         let is_lasting = |own: &&Cidr| Family::of(own.address) == family && !is_held(own);
-        let priority = this.and_then(|node| node.priority.as_ref());
+        let priority = this.and_then(|node| priority(router, node));
         Self {
             interface,
             family,
