@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::mem::discriminant;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -12,7 +13,7 @@ use tokio::task::{AbortHandle, LocalSet};
 use tokio::time::timeout;
 use vrrp::driver::{self, Driver};
 use vrrp::linux::{Host, Linux};
-use vrrp::{LinkConfig, LinkId, Role, RouterConfig};
+use vrrp::{LinkConfig, LinkId, Peering, Role, RouterConfig};
 
 use crate::config::RouterKey;
 use crate::guard::parent::Guard;
@@ -29,6 +30,8 @@ pub(crate) struct GroupSettings {
     /// Each is a link of the election, in its order.
     pub(crate) keys: Vec<RouterKey>,
     pub(crate) config: RouterConfig,
+    /// Of each link.
+    pub(crate) peerings: Vec<Peering>,
 }
 
 /// What the virtual routers are doing.
@@ -149,6 +152,8 @@ struct Fleet {
 
 struct Group {
     settings: GroupSettings,
+    /// Followed by the host of each link.
+    peerings: Vec<watch::Sender<Peering>>,
     commands: mpsc::Sender<driver::Command>,
     driver: tokio::task::JoinHandle<()>,
     follower: AbortHandle,
@@ -224,6 +229,13 @@ impl Fleet {
                 Some(group) if group.settings == settings => {}
                 Some(group) => {
                     let config = settings.config.clone();
+                    for (host, peering) in group.peerings.iter().zip(&settings.peerings) {
+                        host.send_if_modified(|known| {
+                            let changed = known != peering;
+                            known.clone_from(peering);
+                            changed
+                        });
+                    }
                     let _ = group.commands.send(driver::Command::Reconfigure(config)).await;
                     group.settings = settings;
                 }
@@ -234,13 +246,15 @@ impl Fleet {
     }
 
     async fn add(&mut self, settings: GroupSettings) -> io::Result<()> {
-        let GroupSettings { keys, config } = &settings;
+        let GroupSettings { keys, config, peerings } = &settings;
         let host = self.host().await?;
-        let mut links = Vec::new();
-        for (id, key) in config.link_ids().zip(keys) {
+        let (mut links, mut followed) = (Vec::new(), Vec::new());
+        for ((id, key), peering) in config.link_ids().zip(keys).zip(peerings) {
             let (link, guard) = (config.link(id), self.guard.clone());
+            let (sender, peering) = watch::channel(peering.clone());
             let (name, vrid, source) = (&key.interface, link.vrid(), link.source());
-            links.push(Linux::open(&host, id, name, vrid, source, guard).await?);
+            links.push(Linux::open(&host, id, name, vrid, source, peering, guard).await?);
+            followed.push(sender);
         }
         let (driver, status) = Driver::new(config.clone(), links);
         let (commands, receiver) = mpsc::channel(QUEUE);
@@ -250,7 +264,7 @@ impl Fleet {
         let driver = tokio::task::spawn_local(driver.run(receiver));
         let follow = follow(keys.clone(), status, self.publish.clone());
         let follower = tokio::task::spawn_local(follow).abort_handle();
-        let group = Group { settings, commands, driver, follower };
+        let group = Group { settings, peerings: followed, commands, driver, follower };
         self.groups.insert(group.settings.keys.clone(), group);
         Ok(())
     }
@@ -286,7 +300,12 @@ impl Group {
         let sources = |settings: &GroupSettings| -> Vec<_> {
             settings.config.links().iter().map(LinkConfig::source).collect()
         };
-        self.settings.keys == other.keys && sources(&self.settings) == sources(other)
+        let transports = |settings: &GroupSettings| -> Vec<_> {
+            settings.peerings.iter().map(|peering| discriminant(&peering.transport)).collect()
+        };
+        self.settings.keys == other.keys
+            && sources(&self.settings) == sources(other)
+            && transports(&self.settings) == transports(other)
     }
 }
 

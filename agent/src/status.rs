@@ -85,7 +85,13 @@ pub(crate) struct RouterStatus {
     pub(crate) priority: u8,
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) advert_interval_ms: u64,
+    /// The boxes that it speaks to one by one; empty if it speaks to the group.
+    #[serde(default)]
+    pub(crate) unicast_peers: Vec<IpAddr>,
     pub(crate) peer: Option<PeerStatus>,
+    /// The last advertisement that was well-formed and refused for its sender.
+    #[serde(default)]
+    pub(crate) refused: Option<RefusalStatus>,
     pub(crate) last_transition: Option<TransitionStatus>,
     pub(crate) counters: CounterStatus,
 }
@@ -99,6 +105,14 @@ pub(crate) struct PeerStatus {
     pub(crate) last_advert_ms: u64,
     pub(crate) advert_interval_ms: u64,
     pub(crate) checksum: String,
+}
+
+/// An advertisement that must not count.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct RefusalStatus {
+    pub(crate) source: IpAddr,
+    pub(crate) reason: String,
+    pub(crate) ago_ms: u64,
 }
 
 /// The last change of state.
@@ -132,6 +146,8 @@ pub(crate) struct CounterStatus {
     pub(crate) invalid_type: u64,
     pub(crate) invalid_auth_type: u64,
     pub(crate) interval_errors: u64,
+    #[serde(default)]
+    pub(crate) source_errors: u64,
     /// The longest time that a timer was honoured late.
     pub(crate) scheduling_delay_max_us: u64,
 }
@@ -171,6 +187,9 @@ impl Display for RouterStatus {
             writeln!(f, "  link: down")?;
         }
         writeln!(f, "  addresses: {}", list(&self.addresses))?;
+        if !self.unicast_peers.is_empty() {
+            writeln!(f, "  unicast to: {}", list(&self.unicast_peers))?;
+        }
         match &self.peer {
             Some(peer) => {
                 let (address, age) = (peer.address, age(peer.last_advert_ms));

@@ -79,9 +79,13 @@ pub enum DecodeError {
     /// Intervals are 1 to 4095 in version 3 (erratum 8301), 1 to 255 in version 2 (RFC 3768 §5.3.7).
     #[error("interval is `0`")]
     Interval,
-    /// The first IPv6 address is the virtual router's link-local one (erratum 8300).
+    /// The first IPv6 address is the virtual router's link-local one (erratum 8300), but for unicast from a global
+    /// address.
     #[error("first address `{0}` is not link-local")]
     FirstAddress(Ipv6Addr),
+    /// The sender is none of the peers. Not for the decoder to say, but for the host, which knows them.
+    #[error("`{0}` is no peer")]
+    Source(IpAddr),
 }
 
 impl Advertisement {
@@ -121,6 +125,7 @@ impl Advertisement {
         let interval = layout.interval(header).ok_or(DecodeError::Interval)?;
         if let IpAddr::V6(first) = first
             && !first.is_unicast_link_local()
+            && envelope.is_of_one_link()
         {
             return Err(DecodeError::FirstAddress(*first));
         }

@@ -1,5 +1,8 @@
 //! What is counted, under the names of RFC 6527 where it has one, else of RFC 2787.
 
+use std::net::IpAddr;
+use std::time::Instant;
+
 use crate::advertisement::DecodeError;
 
 /// Events of one virtual router since it was made. They only grow.
@@ -56,6 +59,21 @@ pub struct DecodeErrors {
     pub address_list_errors: u64,
     /// An interval of 0.
     pub interval_errors: u64,
+    /// From somebody who is no peer.
+    pub source_errors: u64,
+    /// The last one that was well-formed and refused for its sender.
+    pub last_refusal: Option<Refusal>,
+}
+
+/// A well-formed advertisement for our virtual router that must not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The sender.
+    pub source: IpAddr,
+    /// Why it must not count.
+    pub error: DecodeError,
+    /// When it came.
+    pub at: Instant,
 }
 
 impl DecodeErrors {
@@ -72,6 +90,7 @@ impl DecodeErrors {
             DecodeError::Vrid => &mut self.vrid_errors,
             DecodeError::NoAddress | DecodeError::FirstAddress(_) => &mut self.address_list_errors,
             DecodeError::Interval => &mut self.interval_errors,
+            DecodeError::Source(_) => &mut self.source_errors,
         };
         *counter += 1;
     }

@@ -43,6 +43,13 @@ impl Envelope {
         };
         Ok((envelope, payload))
     }
+
+    /// Whether it is of RFC 9568, which knows the group and, over IPv6, link-local sources only (§5.1.2.1).
+    pub(crate) fn is_of_one_link(&self) -> bool {
+        let is_link_local =
+            matches!(self.source, IpAddr::V6(source) if source.is_unicast_link_local());
+        is_link_local || self.destination.is_multicast()
+    }
 }
 
 /// VRRP's number among the IP protocols (RFC 9568 §5.1.1.4).

@@ -354,8 +354,9 @@ fn is_acceptable(payload: &[u8], envelope: &Envelope) -> bool {
         sums_up(&[&pseudo(envelope, envelope.destination, payload.len()), payload])
     };
     let interval = u16::from_be_bytes([payload[4] & 0x0f, payload[5]]);
-    let link_local_first =
-        size == 4 || (message.len() >= 24 && message[8] == 0xfe && message[9] & 0xc0 == 0x80);
+    let link_local_first = size == 4
+        || is_global_unicast(envelope)
+        || (message.len() >= 24 && message[8] == 0xfe && message[9] & 0xc0 == 0x80);
     envelope.ttl == 255
         && payload[0] == 0x31
         && payload[1] != 0
@@ -363,6 +364,15 @@ fn is_acceptable(payload: &[u8], envelope: &Envelope) -> bool {
         && interval != 0
         && checksum
         && link_local_first
+}
+
+/// RFC 9568 knows no such packet of IPv6.
+fn is_global_unicast(envelope: &Envelope) -> bool {
+    let is_link_local = |address: Ipv6Addr| address.segments()[0] & 0xffc0 == 0xfe80;
+    match (envelope.source, envelope.destination) {
+        (IpAddr::V6(source), IpAddr::V6(to)) => !is_link_local(source) && to.octets()[0] != 0xff,
+        _ => false,
+    }
 }
 
 fn envelopes() -> impl Strategy<Value = Envelope> {

@@ -109,6 +109,18 @@ pub(super) struct RouterTable {
     pub(super) version: VersionNumber,
     pub(super) password: Option<Spanned<Password>>,
     pub(super) checksum: Option<Spanned<Checksum>>,
+    pub(super) transport: TransportKind,
+    /// By the names of the nodes.
+    pub(super) sources: Vec<(Spanned<String>, Spanned<IpAddr>)>,
+}
+
+/// The `transport` of advertisements.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum TransportKind {
+    #[default]
+    Multicast,
+    /// To each box by itself.
+    Unicast,
 }
 
 /// The `version` of VRRP.
@@ -141,6 +153,10 @@ impl RouterTable {
                 .map_or_else(VersionNumber::default, Spanned::into_inner),
             password: reader.optional("password", value::password),
             checksum: reader.optional("checksum", value::one_of(CHECKSUMS)),
+            transport: reader
+                .optional("transport", value::one_of(TRANSPORTS))
+                .map_or_else(TransportKind::default, Spanned::into_inner),
+            sources: reader.entries("sources", value::ip_address),
         }
     }
 }
@@ -257,6 +273,8 @@ const BALANCES: &[(&str, Balance)] =
 const CHECK_KINDS: &[(&str, CheckKind)] = &[("tcp", CheckKind::Tcp), ("none", CheckKind::None)];
 const CHECKSUMS: &[(&str, Checksum)] =
     &[("auto", Checksum::Auto), ("rfc9568", Checksum::Rfc9568), ("rfc5798", Checksum::Rfc5798)];
+const TRANSPORTS: &[(&str, TransportKind)] =
+    &[("multicast", TransportKind::Multicast), ("unicast", TransportKind::Unicast)];
 
 /// A timeout of zero would cut everything off at once; off is said in other ways.
 const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(1)..=DURATION_MAX;

@@ -4,7 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use vrrp::{ConfigError, Family, Interval, LinkConfig, Preempt, Priority, Version, Vrid};
+use vrrp::{
+    Checksum, ConfigError, Family, Interval, LinkConfig, Peering, Preempt, Priority, Version, Vrid,
+};
 
 use super::cidr::Cidr;
 use super::diagnostic::Span;
@@ -83,6 +85,22 @@ pub(crate) struct Router {
     pub(crate) group: Option<String>,
     /// The version of VRRP it speaks, one that can say the interval.
     pub(crate) version: Version,
+    /// How it reaches the others.
+    pub(crate) transport: Transport,
+}
+
+/// How advertisements reach the other boxes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    /// By the group of all VRRP routers on the link.
+    Multicast,
+    /// One by one.
+    Unicast {
+        /// The address of this box.
+        source: IpAddr,
+        /// The addresses of the others.
+        peers: Vec<IpAddr>,
+    },
 }
 
 impl Router {
@@ -94,6 +112,16 @@ impl Router {
     /// The family of its addresses.
     pub(crate) fn family(&self) -> Family {
         self.addresses.first().map_or(Family::Ipv4, |cidr| Family::of(cidr.address))
+    }
+
+    /// How it talks with the other boxes.
+    pub(crate) fn peering(&self) -> Peering {
+        let transport = match &self.transport {
+            Transport::Multicast => vrrp::Transport::Multicast,
+            Transport::Unicast { peers, .. } => vrrp::Transport::Unicast(peers.clone()),
+        };
+        let mirrors_checksums = self.version == Version::V3 { checksum: Checksum::Auto };
+        Peering { transport, mirrors_checksums }
     }
 
     /// The link of an election, which sends from `source`.
@@ -159,13 +187,17 @@ impl Config {
         groups
     }
 
-    /// The address that a virtual router sends from: a lasting address of its interface, link-local for IPv6.
+    /// The address that a virtual router sends from: with unicast the one in the file, else a lasting address of its
+    /// interface, link-local for IPv6.
     ///
     /// That of this node if it is there, else the first one in the network of a
     /// virtual address, else the first one. Never a virtual address that we
     /// hold, for it leaves with the role. `None` if the interface has no
     /// other address, or if nothing is known about the host.
     pub(crate) fn source_address(&self, router: &Router, host: &HostFacts) -> Option<IpAddr> {
+        if let Transport::Unicast { source, .. } = router.transport {
+            return Some(source);
+        }
         let own: Vec<Cidr> = host
             .interface(&router.interface)?
             .addresses

@@ -42,8 +42,7 @@ const END_DEADLINE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 /// What to do for one virtual router.
 pub(super) struct Will {
     pub(super) removals: Vec<Vec<u8>>,
-    pub(super) farewell: Vec<u8>,
-    pub(super) group: SocketAddr,
+    pub(super) farewells: Vec<(SocketAddr, Vec<u8>)>,
     sender: OwnedFd,
     /// Rings when the supervisor hangs; without one it can only die.
     pub(super) alarm: Option<Alarm>,
@@ -164,9 +163,9 @@ pub(super) fn silent(wills: &Wills) -> Vec<(&Slot, &Will)> {
 pub(super) fn obey(wills: &mut Wills, order: Order, descriptors: Vec<OwnedFd>) {
     let mut descriptors = descriptors.into_iter();
     match (order, descriptors.next()) {
-        (Order::Arm { slot, removals, farewell, group }, Some(sender)) => {
+        (Order::Arm { slot, removals, farewells }, Some(sender)) => {
             let alarm = descriptors.next().map(Alarm::from);
-            wills.insert(slot, Will { removals, farewell, group, sender, alarm });
+            wills.insert(slot, Will { removals, farewells, sender, alarm });
         }
         (Order::Arm { slot, .. }, None) => tracing::warn!(?slot, "will without a socket"),
         (Order::Disarm { slot }, _) => {
@@ -210,8 +209,10 @@ fn remove_addresses<'a>(wills: impl Iterator<Item = &'a Will>, kernel: &OwnedFd)
 
 fn say_farewell<'a>(wills: impl Iterator<Item = (&'a Slot, &'a Will)> + Clone, cause: &str) {
     for (_, will) in wills.clone() {
-        if let Err(error) = sendto(&will.sender, &will.farewell, SendFlags::empty(), &will.group) {
-            tracing::error!(%error, "cannot send priority 0");
+        for (to, farewell) in &will.farewells {
+            if let Err(error) = sendto(&will.sender, farewell, SendFlags::empty(), to) {
+                tracing::error!(%error, %to, "cannot send priority 0");
+            }
         }
     }
     for (slot, will) in wills {

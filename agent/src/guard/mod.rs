@@ -35,7 +35,7 @@ impl From<RouterId> for Slot {
 enum Order {
     /// Do this when the supervisor dies or lets the alarm ring. The socket that the farewell leaves by comes along, and
     /// then the alarm.
-    Arm { slot: Slot, removals: Vec<Vec<u8>>, farewell: Vec<u8>, group: SocketAddr },
+    Arm { slot: Slot, removals: Vec<Vec<u8>>, farewells: Vec<(SocketAddr, Vec<u8>)> },
     /// Forget what was said of this virtual router.
     Disarm { slot: Slot },
 }
@@ -52,8 +52,8 @@ impl fmt::Debug for Order {
     }
 }
 
-/// 255 removals of 80 bytes and a farewell of 4 KiB, as JSON, with room to spare.
-const ORDER_MAX: usize = 128 << 10;
+/// 255 removals of 80 bytes and four farewells of 4 KiB, as JSON, with room to spare.
+const ORDER_MAX: usize = 192 << 10;
 
 /// What comes along with an order: a socket and an alarm.
 const DESCRIPTORS_MAX: usize = 2;

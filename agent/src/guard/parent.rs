@@ -123,8 +123,7 @@ impl Executor for Guard {
         let order = Order::Arm {
             slot,
             removals: will.removals.clone(),
-            farewell: will.farewell.clone(),
-            group: will.group,
+            farewells: will.farewells.iter().map(|f| (f.to, f.message.clone())).collect(),
         };
         let watches = self.0.watches.borrow();
         let alarm = watches.get(&slot).map(|watch| watch.alarm.as_fd());

@@ -1,12 +1,12 @@
 //! The words between supervisor and guard, and its patience.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-use vrrp::linux::{Executor, RouterId, Will, removal_request};
+use vrrp::linux::{Executor, Farewell, RouterId, Will, removal_request};
 use vrrp::{Family, Vrid};
 
 use super::child::{Wills, obey, receive, silent};
@@ -26,8 +26,8 @@ fn router(family: Family, vrid: u8) -> RouterId {
     RouterId { index: 7, family, vrid: Vrid::new(vrid).expect("not 0") }
 }
 
-fn group() -> SocketAddr {
-    "[ff02::12%7]:0".parse().expect("an address")
+fn farewell(message: Vec<u8>) -> Farewell {
+    Farewell { to: "[fe80::3%7]:0".parse().expect("an address"), message }
 }
 
 /// Far longer than any test takes.
@@ -40,7 +40,7 @@ const IMPATIENCE: Duration = Duration::from_nanos(1);
 const SILENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 
 fn arm(guard: &Guard, router: RouterId, patience: Duration) {
-    let will = Will { removals: Vec::new(), farewell: vec![1], patience, group: group() };
+    let will = Will { removals: Vec::new(), farewells: vec![farewell(vec![1])], patience };
     let socket = tempfile::tempfile().expect("a descriptor");
     guard.arm(router, &will, socket.as_fd());
 }
@@ -72,9 +72,8 @@ fn the_largest_virtual_router_fits_one_order() {
     let addresses = (0..255).map(|host| IpAddr::from(Ipv6Addr::from(u128::MAX - host)));
     let will = Will {
         removals: addresses.map(|address| removal_request(u32::MAX, address)).collect(),
-        farewell: vec![255; 8 + 255 * 16],
+        farewells: vec![farewell(vec![255; 8 + 255 * 16]); 4],
         patience: PATIENCE,
-        group: group(),
     };
     let socket = tempfile::tempfile().expect("a descriptor");
     guard.arm(router(Family::Ipv6, 51), &will, socket.as_fd());
@@ -82,8 +81,9 @@ fn the_largest_virtual_router_fits_one_order() {
     let mut wills = Wills::new();
     obey_all(&theirs, &mut wills);
     let kept = &wills[&Slot { index: 7, ipv6: true, vrid: 51 }];
-    assert_eq!((&kept.removals, &kept.farewell), (&will.removals, &will.farewell));
-    assert_eq!(kept.group, group(), "with its interface");
+    assert_eq!(kept.removals, will.removals);
+    let farewells: Vec<_> = will.farewells.into_iter().map(|f| (f.to, f.message)).collect();
+    assert_eq!(kept.farewells, farewells, "with their interface");
 }
 
 #[test]

@@ -29,6 +29,8 @@ fn report() -> StatusReport {
             priority: 150,
             addresses: vec!["192.0.2.1".parse().expect("an address")],
             advert_interval_ms: 100,
+            unicast_peers: Vec::new(),
+            refused: None,
             peer: Some(PeerStatus {
                 address: "192.0.2.3".parse().expect("an address"),
                 priority: 100,

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use vrrp::driver::LinkStatus;
-use vrrp::{ChecksumForm, LinkState, Role};
+use vrrp::{ChecksumForm, LinkState, Role, Transport};
 
 use super::Supervisor;
 use crate::config::Router;
@@ -11,8 +11,8 @@ use crate::control::Reply;
 use crate::coordinator;
 use crate::engine;
 use crate::status::{
-    ConfigStatus, CounterStatus, GuardStatus, PeerStatus, RouterStatus, SCHEMA, StatusReport,
-    TransitionStatus, WorkerState, WorkerStatus,
+    ConfigStatus, CounterStatus, GuardStatus, PeerStatus, RefusalStatus, RouterStatus, SCHEMA,
+    StatusReport, TransitionStatus, WorkerState, WorkerStatus,
 };
 use crate::worker::ServerHealth;
 
@@ -101,6 +101,15 @@ impl Supervisor {
                 let why = transition.map_or("it was not started", |last| last.reason.as_str());
                 problems.push(format!("virtual router {} takes no part: {why}", router.name));
             }
+            if let Some(refused) =
+                router.refused.as_ref().filter(|it| it.ago_ms < REFUSALS_SHOWN_MS)
+            {
+                let RefusalStatus { source, reason, .. } = refused;
+                problems.push(format!(
+                    "virtual router {} refuses what {source} advertises: {reason}",
+                    router.name
+                ));
+            }
         }
         for backend in &self.report.backends {
             if !backend.servers.iter().any(|server| server.health == ServerHealth::Up) {
@@ -145,6 +154,15 @@ fn router_status(router: &Router, status: &engine::RouterStatus, now: Instant) -
             }
             .to_owned(),
         }),
+        unicast_peers: match router.peering().transport {
+            Transport::Multicast => Vec::new(),
+            Transport::Unicast(peers) => peers,
+        },
+        refused: link.decode_errors.last_refusal.map(|refusal| RefusalStatus {
+            source: refusal.source,
+            reason: refusal.error.to_string(),
+            ago_ms: ms(since(refusal.at)),
+        }),
         last_transition: group.last_transition.as_ref().map(|transition| TransitionStatus {
             from: transition.from.to_string(),
             to: transition.to.to_string(),
@@ -177,10 +195,14 @@ fn counters(link: &LinkStatus, scheduling_delay_max: Duration) -> CounterStatus 
         invalid_type: errors.invalid_type,
         invalid_auth_type: errors.invalid_auth_type,
         interval_errors: errors.interval_errors,
+        source_errors: errors.source_errors,
         scheduling_delay_max_us: u64::try_from(scheduling_delay_max.as_micros())
             .unwrap_or(u64::MAX),
     }
 }
+
+/// How long a refusal counts as a problem.
+const REFUSALS_SHOWN_MS: u64 = 60_000;
 
 fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)

@@ -176,7 +176,8 @@ fn group_settings(
         .with_preempt(first.preempt)
         .with_priority(first.priority)
         .map_err(|error| format!("virtual router `{}`: {error}", first.name))?;
-    Ok(GroupSettings { keys, config: election })
+    let peerings = group.iter().map(|router| router.peering()).collect();
+    Ok(GroupSettings { keys, config: election, peerings })
 }
 
 fn link(config: &Config, router: &Router, host: &HostFacts) -> Result<LinkConfig, String> {

@@ -20,12 +20,12 @@ pub struct LinkConfig {
 impl LinkConfig {
     /// A link with an interval of one second, in version 3 with automatic checksums.
     ///
-    /// `source` is the primary address of the interface, over IPv6 its link-local one: it is what our advertisements
-    /// are sent from, and it breaks ties. `addresses` are the virtual addresses, of the same family.
+    /// `source` is the primary address of the interface, over IPv6 its link-local one unless it speaks by unicast: it is
+    /// what our advertisements are sent from, and it breaks ties. `addresses` are the virtual addresses, of the same family.
     ///
     /// # Errors
     /// [`ConfigError`] when there is no address, more than 255, the same twice, or one of another family than `source`,
-    /// or when the first one of IPv6 is not link-local.
+    /// or when the source is link-local and the first address of IPv6 is not.
     pub fn new(vrid: Vrid, source: IpAddr, addresses: Vec<IpAddr>) -> Result<Self, ConfigError> {
         check_addresses(source, &addresses)?;
         Ok(Self {
@@ -193,11 +193,16 @@ fn check_addresses(source: IpAddr, addresses: &[IpAddr]) -> Result<(), ConfigErr
         }
     }
     match first {
-        IpAddr::V6(first) if !first.is_unicast_link_local() => {
+        IpAddr::V6(first) if is_link_local(source) && !first.is_unicast_link_local() => {
             Err(ConfigError::FirstAddress(first))
         }
         IpAddr::V6(_) | IpAddr::V4(_) => Ok(()),
     }
+}
+
+/// What is sent from another address goes to no group, and is no matter of RFC 9568 (§5.1.2.1).
+fn is_link_local(source: IpAddr) -> bool {
+    matches!(source, IpAddr::V6(source) if source.is_unicast_link_local())
 }
 
 /// The count of addresses is one octet (RFC 9568 §5.2.5).

@@ -9,6 +9,7 @@ mod address;
 mod frames;
 mod interfaces;
 mod netlink;
+mod peers;
 mod socket;
 
 use std::cell::RefCell;
@@ -27,15 +28,17 @@ pub use netlink::Netlink;
 
 use frames::FrameSocket;
 use interfaces::{Interface, Interfaces, Watch};
-use socket::{AdvertSocket, Packet};
+use peers::{Heard, Peers};
+use socket::AdvertSocket;
 
-use crate::advertisement::{Advertisement, DecodeError};
+use crate::advertisement::Advertisement;
 use crate::announce::{ArpForm, gratuitous_arp, unsolicited_na};
 use crate::checksum::ChecksumForm;
 use crate::counters::DecodeErrors;
 use crate::event::{Event, LinkState};
 use crate::family::Family;
 use crate::mac::Mac;
+use crate::peering::Peering;
 use crate::platform::Platform;
 use crate::types::{LinkId, Vrid};
 
@@ -43,23 +46,28 @@ use crate::types::{LinkId, Vrid};
 const RETRY: Duration = Duration::from_secs(1);
 
 /// What must be done if this process dies or hangs while it holds addresses, prepared to the last byte.
-///
-/// `Debug` does not show the farewell: it may contain a password.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Will {
     /// Netlink requests that remove the addresses.
     pub removals: Vec<Vec<u8>>,
-    /// The advertisement with priority 0.
-    pub farewell: Vec<u8>,
+    /// The advertisement with priority 0, for each destination.
+    pub farewells: Vec<Farewell>,
     /// Without a beat for this long the process counts as hung: as long as it takes until it would call itself late.
     pub patience: Duration,
-    /// Where the farewell is to be sent to.
-    pub group: SocketAddr,
 }
 
-impl fmt::Debug for Will {
+/// A packet to be sent. `Debug` does not show the message: it may contain a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Farewell {
+    /// Where to.
+    pub to: SocketAddr,
+    /// The payload.
+    pub message: Vec<u8>,
+}
+
+impl fmt::Debug for Farewell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Will").field("removals", &self.removals).finish_non_exhaustive()
+        f.debug_struct("Farewell").field("to", &self.to).finish_non_exhaustive()
     }
 }
 
@@ -118,7 +126,9 @@ pub struct Linux<E> {
     added: BTreeSet<IpAddr>,
     executor: E,
     armed: Option<RouterId>,
-    decode_errors: DecodeErrors,
+    /// What the guard was told last.
+    farewell: Option<(Advertisement, ChecksumForm, Duration)>,
+    peers: Peers,
 }
 
 #[derive(Debug)]
@@ -130,8 +140,9 @@ struct Sockets {
 impl<E: Executor> Linux<E> {
     /// Starts to follow the interface, which need not exist yet.
     ///
-    /// It is this link of its virtual router. `source` is an address of the interface, over IPv6 a link-local one; its
-    /// family is that of the link.
+    /// It is this link of its virtual router. `source` is an address of the interface, over IPv6 and to the group a
+    /// link-local one; its family is that of the link. Changes of the `peering` are followed, but for the kind of its
+    /// transport.
     ///
     /// # Errors
     /// When nobody follows the interfaces any more.
@@ -141,6 +152,7 @@ impl<E: Executor> Linux<E> {
         interface: &str,
         vrid: Vrid,
         source: IpAddr,
+        peering: tokio::sync::watch::Receiver<Peering>,
         executor: E,
     ) -> io::Result<Self> {
         let watch = host.interfaces.follow(interface).await?;
@@ -158,7 +170,8 @@ impl<E: Executor> Linux<E> {
             added: BTreeSet::new(),
             executor,
             armed: None,
-            decode_errors: DecodeErrors::default(),
+            farewell: None,
+            peers: Peers::new(source, peering),
         })
     }
 
@@ -204,7 +217,9 @@ impl<E: Executor> Linux<E> {
         if self.sockets.is_none() {
             let (name, source) = (&self.interface, self.source);
             let index = self.index()?;
-            let adverts = AdvertSocket::open(name, index, source, self.vrid).map_err(|error| {
+            let transport = &self.peers.peering().transport;
+            let adverts = AdvertSocket::open(name, index, source, self.vrid, transport);
+            let adverts = adverts.map_err(|error| {
                 format!("cannot open a VRRP socket on `{name}` with source `{source}`: {error}")
             })?;
             let frames = FrameSocket::open(name)
@@ -214,13 +229,12 @@ impl<E: Executor> Linux<E> {
         Ok(self.sockets.as_mut().expect("opened above"))
     }
 
-    fn encode(&self, advert: &Advertisement, form: ChecksumForm) -> Vec<u8> {
-        advert.encode(self.source, Family::of(self.source).multicast_group(), form)
-    }
-
-    fn reject(&mut self, error: &DecodeError) {
-        self.decode_errors.count(error);
-        tracing::debug!(interface = self.interface, %error, "packet discarded");
+    /// Speaks with other peers, or otherwise, from now on.
+    fn use_new_peering(&mut self) {
+        self.peers.update();
+        if let (Some(_), Some((farewell, form, patience))) = (self.armed, self.farewell.take()) {
+            self.arm(&farewell, form, patience);
+        }
     }
 
     fn index(&self) -> Result<u32, String> {
@@ -231,10 +245,11 @@ impl<E: Executor> Linux<E> {
     }
 }
 
-fn decode(link: LinkId, packet: &Packet<'_>) -> Result<Event, DecodeError> {
-    let (envelope, payload) = packet.open()?;
-    let (advert, form) = Advertisement::decode(payload, &envelope)?;
-    Ok(Event::Advertisement { link, source: envelope.source, advert, form, waited: packet.waited })
+impl Heard {
+    fn on(self, link: LinkId, waited: Duration) -> Event {
+        let Self { source, advert, form } = self;
+        Event::Advertisement { link, source, advert, form, waited }
+    }
 }
 
 impl FrameSocket {
@@ -268,14 +283,14 @@ impl<E: Executor> Platform for Linux<E> {
             tokio::select! {
                 biased;
                 received = sockets.adverts.receiver.receive() => match received {
-                    Ok(packet) => match decode(self.link, &packet) {
-                        Ok(event) => return event,
-                        Err(error) => self.reject(&error),
+                    Ok(packet) => if let Some(heard) = self.peers.read(packet.open()) {
+                        return heard.on(self.link, packet.waited);
                     },
                     // For example ENETDOWN, whose cause the watch is about to tell.
                     Err(error) => tracing::debug!(%error, "cannot receive"),
                 },
                 () = self.watch.changed() => {}
+                () = self.peers.changed() => self.use_new_peering(),
             }
         }
     }
@@ -283,9 +298,8 @@ impl<E: Executor> Platform for Linux<E> {
     fn pending_event(&mut self) -> Option<Event> {
         loop {
             let packet = self.sockets.as_mut()?.adverts.receiver.try_receive()?;
-            match decode(self.link, &packet) {
-                Ok(event) => return Some(event),
-                Err(error) => self.reject(&error),
+            if let Some(heard) = self.peers.read(packet.open()) {
+                return Some(heard.on(self.link, packet.waited));
             }
         }
     }
@@ -321,13 +335,21 @@ impl<E: Executor> Platform for Linux<E> {
     }
 
     fn advertise(&mut self, advert: &Advertisement, form: ChecksumForm) -> Result<(), String> {
-        let message = self.encode(advert, form);
+        let messages = self.peers.write(advert, form);
         let name = self.interface.clone();
-        let sockets = self.sockets()?;
-        sockets
-            .adverts
-            .send(&message)
-            .map_err(|error| format!("cannot send an advertisement on `{name}`: {error}"))
+        let adverts = &self.sockets()?.adverts;
+        let mut result = Err(format!("there is nobody to advertise to on `{name}`"));
+        for (to, message) in messages {
+            let sent = adverts.send(&message, to);
+            let sent =
+                sent.map_err(|error| format!("cannot advertise to `{to}` on `{name}`: {error}"));
+            // One peer that cannot be reached must not keep us from telling the others.
+            if let Err(error) = &sent {
+                tracing::debug!(error, "not sent");
+            }
+            result = result.or(sent);
+        }
+        result
     }
 
     fn announce(&mut self, addresses: &[IpAddr]) -> Result<(), String> {
@@ -349,15 +371,18 @@ impl<E: Executor> Platform for Linux<E> {
             return;
         }
         let adverts = &self.sockets.as_ref().expect("opened above").adverts;
+        let messages = self.peers.write(farewell, form).into_iter();
+        let farewells =
+            messages.map(|(to, message)| Farewell { to: adverts.socket_address(to), message });
         let will = Will {
             removals: farewell.addresses.iter().map(|ip| removal_request(index, *ip)).collect(),
-            farewell: self.encode(farewell, form),
+            farewells: farewells.collect(),
             patience,
-            group: adverts.group(),
         };
         let router = RouterId { index, family: Family::of(self.source), vrid: self.vrid };
         self.executor.arm(router, &will, adverts.sender());
         self.armed = Some(router);
+        self.farewell = Some((farewell.clone(), form, patience));
     }
 
     fn beat(&mut self) {
@@ -373,6 +398,6 @@ impl<E: Executor> Platform for Linux<E> {
     }
 
     fn decode_errors(&self) -> &DecodeErrors {
-        &self.decode_errors
+        self.peers.errors()
     }
 }

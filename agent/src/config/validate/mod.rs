@@ -10,6 +10,7 @@ mod nodes;
 mod priorities;
 mod repeats;
 mod routers;
+mod transports;
 mod versions;
 
 use std::num::NonZeroUsize;
@@ -37,6 +38,7 @@ pub(super) fn validate(
     priorities::check(file, problems);
     versions::check(file, problems);
     groups::check(file, problems);
+    transports::check(file, this, host, problems);
     frontends::check(file, host, problems);
     backends::check(file, host, problems);
     if !problems.is_empty() {
@@ -47,7 +49,7 @@ pub(super) fn validate(
         Some(this) => Some(nodes::node(this)?),
         None => None,
     };
-    let routers = file.routers.iter().map(|table| routers::router(table, this?));
+    let routers = file.routers.iter().map(|table| routers::router(file, table, this?));
     Some(Config {
         nodes: file.nodes.iter().map(nodes::node).collect::<Option<_>>()?,
         worker: worker(&file.worker),

@@ -8,14 +8,14 @@ use vrrp::{Family, Priority};
 
 use crate::config::cidr::Cidr;
 use crate::config::diagnostic::Diagnostic;
-use crate::config::file::{File, NodeTable, RouterTable};
+use crate::config::file::{File, NodeTable, RouterTable, TransportKind};
 use crate::config::model::{Router, is_source, wanted_source};
 use crate::config::suggest::{hint_for, quoted};
 use crate::host::{HostFacts, Interface};
 
 use super::priorities::priority;
 use super::repeats::{Repeat, check_names, repeats};
-use super::versions;
+use super::{transports, versions};
 
 /// Checks the virtual routers, as `this` node on this host takes part in them.
 pub(super) fn check(
@@ -31,13 +31,13 @@ pub(super) fn check(
     for router in &file.routers {
         addresses_fit(router, problems);
         addresses_are_of_one_family(router, problems);
-        first_is_link_local(router, problems);
+        first_is_link_local(file, router, problems);
         check_place(file, router, this, host, problems);
     }
 }
 
 /// The virtual router of the model; `None` if a value was reported as missing.
-pub(super) fn router(table: &RouterTable, node: &NodeTable) -> Option<Router> {
+pub(super) fn router(file: &File, table: &RouterTable, node: &NodeTable) -> Option<Router> {
     Some(Router {
         name: table.name.as_ref()?.get_ref().clone(),
         vrid: *table.vrid.as_ref()?.get_ref(),
@@ -48,6 +48,7 @@ pub(super) fn router(table: &RouterTable, node: &NodeTable) -> Option<Router> {
         preempt: *table.preempt.get_ref(),
         group: table.group.as_ref().map(|group| group.get_ref().clone()),
         version: versions::version(table),
+        transport: transports::transport(file, table, node)?,
     })
 }
 
@@ -104,7 +105,7 @@ fn addresses_fit(router: &RouterTable, problems: &mut Vec<Diagnostic>) {
 }
 
 /// The family of a virtual router is that of its first address.
-fn family(router: &RouterTable) -> Option<Family> {
+pub(super) fn family(router: &RouterTable) -> Option<Family> {
     router.addresses.iter().flatten().next().map(|first| Family::of(first.get_ref().address))
 }
 
@@ -120,8 +121,14 @@ fn addresses_are_of_one_family(router: &RouterTable, problems: &mut Vec<Diagnost
     problems.push(Diagnostic::new(other.span(), message).hint(hint));
 }
 
-/// RFC 9568 §5.2.9 and erratum 8300: routers discard IPv6 advertisements that begin with another address.
-fn first_is_link_local(router: &RouterTable, problems: &mut Vec<Diagnostic>) {
+/// RFC 9568 §5.2.9 and erratum 8300: routers discard IPv6 advertisements that begin with another address. What is sent
+/// from a global address, by unicast, is no matter of the RFC.
+fn first_is_link_local(file: &File, router: &RouterTable, problems: &mut Vec<Diagnostic>) {
+    let is_global = |source: IpAddr| source.is_ipv6() && !is_source(Family::Ipv6, source);
+    let mut sources = transports::sources(file, router).peekable();
+    if sources.peek().is_some() && sources.all(is_global) {
+        return;
+    }
     let mut addresses = router.addresses.iter().flatten();
     let Some(first) = addresses.next() else { return };
     let is_link_local = |virt: &Spanned<Cidr>| is_source(Family::Ipv6, virt.get_ref().address);
@@ -148,7 +155,9 @@ fn check_place(
     let interface = router.interface.as_ref().and_then(|name| find(name, host, problems));
     let family = family(router).unwrap_or(Family::Ipv4);
     let place = interface.map(|interface| Place::new(file, router, this, interface, family));
-    if let (Some(place), Some(name)) = (&place, &router.interface) {
+    if let (Some(place), Some(name), TransportKind::Multicast) =
+        (&place, &router.interface, router.transport)
+    {
         problems.extend(place.has_network(name));
     }
     for virt in router.addresses.iter().flatten() {

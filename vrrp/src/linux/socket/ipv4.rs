@@ -1,22 +1,26 @@
 //! Advertisements over IPv4: the kernel delivers packets with their header.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 use socket2::{Domain, InterfaceIndexOrAddress, Socket};
 
 use super::{TOS, TTL, raw_socket};
-use crate::family::MULTICAST_GROUP;
 
-pub(super) fn receiver(interface: &str, index: u32) -> io::Result<Socket> {
+/// Gets what is sent to the group, or to an address of ours. Refused while the interface does not have it.
+pub(super) fn receiver(interface: &str, index: u32, local: Ipv4Addr) -> io::Result<Socket> {
     let receiver = raw_socket(Domain::IPV4, interface)?;
-    receiver.join_multicast_v4_n(&MULTICAST_GROUP, &InterfaceIndexOrAddress::Index(index))?;
-    receiver.set_multicast_all_v4(false)?;
+    if local.is_multicast() {
+        receiver.join_multicast_v4_n(&local, &InterfaceIndexOrAddress::Index(index))?;
+        receiver.set_multicast_all_v4(false)?;
+    } else {
+        receiver.bind(&SocketAddrV4::new(local, 0).into())?;
+    }
     Ok(receiver)
 }
 
-/// The sender, and where it sends to.
-pub(super) fn sender(interface: &str, source: Ipv4Addr) -> io::Result<(Socket, SocketAddr)> {
+/// Bears the source. Refused while the interface does not have it.
+pub(super) fn sender(interface: &str, source: Ipv4Addr) -> io::Result<Socket> {
     let sender = raw_socket(Domain::IPV4, interface)?;
     sender.bind(&SocketAddrV4::new(source, 0).into())?;
     sender.set_multicast_if_v4(&source)?;
@@ -24,5 +28,5 @@ pub(super) fn sender(interface: &str, source: Ipv4Addr) -> io::Result<(Socket, S
     sender.set_multicast_ttl_v4(TTL)?;
     sender.set_ttl_v4(TTL)?;
     sender.set_tos_v4(TOS)?;
-    Ok((sender, SocketAddrV4::new(MULTICAST_GROUP, 0).into()))
+    Ok(sender)
 }

@@ -7,15 +7,15 @@ mod ipv6;
 mod receiver;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-pub(super) use receiver::Packet;
 use receiver::Receiver;
 
 use crate::family::Family;
+use crate::peering::Transport;
 use crate::types::Vrid;
 
 /// The protocol number of VRRP (RFC 9568 §5.1.1.4).
@@ -31,30 +31,34 @@ const QUEUE_PRIORITY: u32 = 6;
 pub(super) struct AdvertSocket {
     pub(super) receiver: Receiver,
     sender: Socket,
-    /// Where to, with the interface for IPv6.
-    group: SocketAddr,
+    index: u32,
 }
 
 impl AdvertSocket {
-    /// Receives what this VRID sends; what is sent bears `source`.
+    /// Receives what this VRID sends to the group, or to `source`; what is sent bears `source`.
     pub(super) fn open(
         interface: &str,
         index: u32,
         source: IpAddr,
         vrid: Vrid,
+        transport: &Transport,
     ) -> io::Result<Self> {
-        let receiver = Receiver::open(interface, index, Family::of(source), vrid)?;
-        let (sender, group) = match source {
+        let local = match transport {
+            Transport::Multicast => Family::of(source).multicast_group(),
+            Transport::Unicast(_) => source,
+        };
+        let receiver = Receiver::open(interface, index, local, vrid)?;
+        let sender = match source {
             IpAddr::V4(source) => ipv4::sender(interface, source)?,
             IpAddr::V6(source) => ipv6::sender(interface, index, source)?,
         };
         sender.set_priority(QUEUE_PRIORITY)?;
         sender.set_recv_buffer_size(0)?;
-        Ok(Self { receiver, sender, group })
+        Ok(Self { receiver, sender, index })
     }
 
-    pub(super) fn send(&self, message: &[u8]) -> io::Result<()> {
-        self.sender.send_to(message, &self.group.into())?;
+    pub(super) fn send(&self, message: &[u8], destination: IpAddr) -> io::Result<()> {
+        self.sender.send_to(message, &self.socket_address(destination).into())?;
         Ok(())
     }
 
@@ -63,9 +67,12 @@ impl AdvertSocket {
         self.sender.as_fd()
     }
 
-    /// Where [`sender`](Self::sender) is to send to.
-    pub(super) fn group(&self) -> SocketAddr {
-        self.group
+    /// How [`sender`](Self::sender) is told where to send: over IPv6 with the interface.
+    pub(super) fn socket_address(&self, destination: IpAddr) -> SocketAddr {
+        match destination {
+            IpAddr::V4(destination) => SocketAddrV4::new(destination, 0).into(),
+            IpAddr::V6(destination) => SocketAddrV6::new(destination, 0, 0, self.index).into(),
+        }
     }
 }
 

@@ -27,12 +27,13 @@ const BUFFER: usize = 512 * 1024;
 /// Room for the control messages that are asked for: the stamp and the hop limit.
 const CONTROL_MAX: usize = 128;
 
-/// A socket that gets what is sent to the group on one interface.
+/// A socket that gets what is sent to one address on one interface.
 #[derive(Debug)]
 pub(in crate::linux) struct Receiver {
     /// To the runtime it is a datagram socket like any other.
     socket: UdpSocket,
-    group: IpAddr,
+    /// The destination of every packet over IPv6.
+    local: IpAddr,
     arrivals: Arrivals,
     buffer: Vec<u8>,
 }
@@ -58,38 +59,39 @@ impl Packet<'_> {
 }
 
 impl Receiver {
-    /// Joins the group on the interface. The socket gets the advertisements of this VRID.
+    /// Gets the advertisements of this VRID that are sent to `local`: the group, which it joins on the interface, or an
+    /// address of ours.
     pub(in crate::linux) fn open(
         interface: &str,
         index: u32,
-        family: Family,
+        local: IpAddr,
         vrid: Vrid,
     ) -> io::Result<Self> {
-        let socket = match family {
-            Family::Ipv4 => ipv4::receiver(interface, index)?,
-            Family::Ipv6 => ipv6::receiver(interface, index)?,
+        let socket = match local {
+            IpAddr::V4(local) => ipv4::receiver(interface, index, local)?,
+            IpAddr::V6(local) => ipv6::receiver(interface, index, local)?,
         };
-        filter::attach(&socket, family, vrid)?;
+        filter::attach(&socket, Family::of(local), vrid)?;
         setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
         set_buffer(&socket)?;
         let socket = UdpSocket::from_std(socket.into())?;
         let buffer = vec![0; PACKET_MAX];
         let arrivals = Arrivals::begin(now());
-        Ok(Self { socket, group: family.multicast_group(), arrivals, buffer })
+        Ok(Self { socket, local, arrivals, buffer })
     }
 
     /// The next packet. Cancel-safe.
     pub(in crate::linux) async fn receive(&mut self) -> io::Result<Packet<'_>> {
-        let Self { socket, group, arrivals, buffer } = self;
-        let read = || Read::from(socket.as_fd(), *group, arrivals, buffer);
+        let Self { socket, local, arrivals, buffer } = self;
+        let read = || Read::from(socket.as_fd(), *local, arrivals, buffer);
         let read = socket.async_io(Interest::READABLE, read).await?;
         Ok(read.packet(buffer))
     }
 
     /// A packet that waits already, if there is one, even if the runtime does not know of it yet.
     pub(in crate::linux) fn try_receive(&mut self) -> Option<Packet<'_>> {
-        let Self { socket, group, arrivals, buffer } = self;
-        let read = Read::from(socket.as_fd(), *group, arrivals, buffer).ok()?;
+        let Self { socket, local, arrivals, buffer } = self;
+        let read = Read::from(socket.as_fd(), *local, arrivals, buffer).ok()?;
         Some(read.packet(buffer))
     }
 }
@@ -104,7 +106,7 @@ struct Read {
 impl Read {
     fn from(
         socket: BorrowedFd<'_>,
-        group: IpAddr,
+        local: IpAddr,
         arrivals: &mut Arrivals,
         buffer: &mut [u8],
     ) -> io::Result<Self> {
@@ -130,9 +132,9 @@ impl Read {
             }
         }
         let source = received.address.as_ref().and_then(SockaddrStorage::as_sockaddr_in6);
-        let envelope = group.is_ipv6().then(|| Envelope {
+        let envelope = local.is_ipv6().then(|| Envelope {
             source: source.map_or(Ipv6Addr::UNSPECIFIED, SockaddrIn6::ip).into(),
-            destination: group,
+            destination: local,
             ttl,
         });
         let read_at = now();
