@@ -11,6 +11,7 @@
 //! - `rfc9568`: what else the RFC asks for.
 //! - `conformance`: every MUST of the RFC has its proof.
 //! - `sequences`: laws that hold after any sequence of events.
+//! - `model`: two routers, exhaustively.
 //! - `lan`: several routers on a simulated, misbehaving LAN.
 #![expect(unreachable_pub, reason = "the modules of one test binary use each other")]
 
@@ -20,6 +21,7 @@ mod groups;
 mod hmac;
 mod lan;
 mod letting_go;
+mod model;
 mod neighbour;
 mod rfc9568;
 mod sequences;
