@@ -1,11 +1,10 @@
 //! One box: a kernel that holds addresses and queues input, and a process that may stand still or die.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::plan::interval_of;
-use vrrp::{Event, Role, RouterConfig, VirtualRouter};
+use vrrp::{Event, LinkId, Role, RouterConfig, VirtualRouter};
 
 pub struct Host {
     /// What the process is told when it is started.
@@ -17,9 +16,12 @@ pub struct Host {
     /// What arrived while the process was paused, and when.
     pub inbox: VecDeque<(Instant, Event)>,
     /// The addresses that the kernel has, and until when.
-    pub held: BTreeMap<IpAddr, Instant>,
+    pub held: BTreeMap<Place, Instant>,
+    /// What others removed and the process has not been told yet.
+    pub lost: BTreeSet<Place>,
     pub lease_watched: bool,
-    pub carrier: bool,
+    /// Of each link.
+    pub carrier: Vec<bool>,
     /// The one wake-up that is not void.
     pub wake_generation: u64,
     /// The timer that it is for.
@@ -31,6 +33,9 @@ pub struct Host {
     pub record: Record,
 }
 
+/// An address on a link.
+pub type Place = (LinkId, IpAddr);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Process {
     Running,
@@ -39,27 +44,49 @@ pub enum Process {
 }
 
 /// What the laws need to know about a host's past.
-#[derive(Default)]
 pub struct Record {
-    /// When the host last advertised, in this stay in the active state.
-    pub advertised_at: Option<Instant>,
-    /// The last advertisement that a backup has to respect, and until when at least.
-    pub respected_until: Option<Instant>,
-    /// The last advertisement heard was a release.
-    pub heard_release: bool,
-    pub sent: usize,
-    pub heard: usize,
+    pub links: Vec<LinkRecord>,
     pub transitions: usize,
     pub reloads: usize,
+}
+
+/// The same of one link.
+#[derive(Clone, Default)]
+pub struct LinkRecord {
+    /// When the host last advertised, in this stay in the active state.
+    pub advertised_at: Option<Instant>,
+    /// The last advertisement that a backup has to respect.
+    pub respect: Option<Respect>,
+    /// A release was heard, here or on another link, and nothing here since.
+    pub is_released: bool,
+    pub sent: usize,
+    pub heard: usize,
+}
+
+/// How long an advertisement keeps a backup waiting at least.
+#[derive(Clone, Copy)]
+pub struct Respect {
+    pub until: Instant,
+    /// When the next is due: if the sender lets go on another link, it need not be waited for any longer.
+    pub next_at: Instant,
 }
 
 impl Record {
     /// The state has changed: what was known before counts no more.
     pub fn turn_over(&mut self) {
         self.transitions += 1;
-        self.advertised_at = None;
-        self.respected_until = None;
-        self.heard_release = false;
+        self.forget();
+    }
+
+    /// The same, for a process that starts anew.
+    pub fn forget(&mut self) {
+        for link in &mut self.links {
+            *link = LinkRecord { sent: link.sent, heard: link.heard, ..LinkRecord::default() };
+        }
+    }
+
+    pub fn on(&mut self, link: LinkId) -> &mut LinkRecord {
+        &mut self.links[link.index()]
     }
 }
 
@@ -68,6 +95,7 @@ const INBOX_MAX: usize = 64;
 
 impl Host {
     pub fn new(config: RouterConfig) -> Self {
+        let links = config.links().len();
         Self {
             router: VirtualRouter::new(config.clone()),
             config_file: config,
@@ -75,13 +103,18 @@ impl Host {
             stopped_at: None,
             inbox: VecDeque::new(),
             held: BTreeMap::new(),
+            lost: BTreeSet::new(),
             lease_watched: false,
-            carrier: true,
+            carrier: vec![true; links],
             wake_generation: 0,
             wake_for: None,
             fail_add: false,
             dies_after: None,
-            record: Record::default(),
+            record: Record {
+                links: vec![LinkRecord::default(); links],
+                transitions: 0,
+                reloads: 0,
+            },
         }
     }
 
@@ -98,8 +131,15 @@ impl Host {
         self.router.config()
     }
 
-    pub fn interval(&self) -> Duration {
-        interval_of(self.config())
+    /// Whether the carrier of this link is there.
+    pub fn carries(&self, link: LinkId) -> bool {
+        self.carrier[link.index()]
+    }
+
+    /// What the settings in force say that it holds while active.
+    pub fn places(&self) -> impl Iterator<Item = Place> {
+        let links = self.config().link_ids().zip(self.config().links());
+        links.flat_map(|(id, link)| link.addresses().iter().map(move |&address| (id, address)))
     }
 
     pub fn queue(&mut self, event: Event, now: Instant) {
@@ -127,13 +167,16 @@ impl Host {
         self.router.last_transition().expect("it changed its state").at
     }
 
-    /// Whether an active router that stood still has to assume that a peer took over.
+    /// Whether an active router that stood still has to assume that a peer took over, on any link.
     pub fn is_late(&self, now: Instant) -> bool {
+        let mut links = self.record.links.iter().zip(self.config().links());
         self.is_active()
-            && self.record.advertised_at.is_some_and(|at| now - at >= self.interval() * 3)
+            && links.any(|(record, link)| {
+                record.advertised_at.is_some_and(|at| now - at >= link.interval().duration() * 3)
+            })
     }
 
-    pub fn shares_an_address(&self, other: &Self) -> bool {
-        self.held.keys().any(|address| other.held.contains_key(address))
+    pub fn shares_an_address(&self, other: &Self, link: LinkId) -> bool {
+        self.held.keys().any(|place| place.0 == link && other.held.contains_key(place))
     }
 }

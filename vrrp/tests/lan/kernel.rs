@@ -6,23 +6,23 @@ use std::time::Duration;
 
 use vrrp::{Advertisement, ChecksumForm, Envelope, Event, LinkId, MULTICAST_GROUP};
 
-use super::host::Process;
+use super::host::{Place, Process};
 use super::laws::{Law, law};
 use super::network::LEASE_LATE_MAX;
 use super::queue::What;
 use super::world::World;
-use crate::subject::lost;
 
 impl World {
     pub fn netlink(&mut self, to: usize, event: Event) {
         self.after(NETLINK_DELAY, What::Netlink { to, event });
     }
 
-    pub fn drop_addresses(&mut self, index: usize, addresses: &[IpAddr]) {
+    pub fn drop_addresses(&mut self, index: usize, places: &[Place]) {
         self.is_changed = true;
-        for address in addresses {
-            if self.hosts[index].held.remove(address).is_some() {
-                self.netlink(index, lost(*address));
+        for &(link, address) in places {
+            if self.hosts[index].held.remove(&(link, address)).is_some() {
+                self.hosts[index].lost.insert((link, address));
+                self.netlink(index, Event::AddressLost { link, address });
             }
         }
     }
@@ -32,7 +32,7 @@ impl World {
         let host = &mut self.hosts[index];
         host.lease_watched = false;
         let ended = host.held.iter().filter(|&(_, &until)| until <= now);
-        let ended: Vec<_> = ended.map(|(&address, _)| address).collect();
+        let ended: Vec<_> = ended.map(|(&place, _)| place).collect();
         if !ended.is_empty() {
             self.note(|| format!("kernel of host {index} ends the lease of {ended:?}"));
             law!(
@@ -57,27 +57,29 @@ impl World {
         }
     }
 
-    pub fn send(&mut self, from: usize, advert: &Advertisement, form: ChecksumForm) {
-        let source = self.hosts[from].config().link(LinkId::FIRST).source();
-        self.hosts[from].record.sent += 1;
-        if !self.hosts[from].carrier {
+    pub fn send(&mut self, from: usize, link: LinkId, advert: &Advertisement, form: ChecksumForm) {
+        let source = self.hosts[from].config().link(link).source();
+        self.hosts[from].record.on(link).sent += 1;
+        if !self.hosts[from].carries(link) {
             return;
         }
         let payload: Rc<[u8]> = advert.encode(source, MULTICAST_GROUP.into(), form).into();
         for to in (0..self.hosts.len()).filter(|&to| to != from) {
-            for delay in self.network.copies(from, to, &mut self.rng).into_iter().flatten() {
-                self.after(delay, What::Packet { to, source, payload: Rc::clone(&payload) });
+            for delay in
+                self.networks[link.index()].copies(from, to, &mut self.rng).into_iter().flatten()
+            {
+                self.after(delay, What::Packet { to, link, source, payload: Rc::clone(&payload) });
             }
         }
     }
 
-    pub fn deliver(&mut self, to: usize, source: IpAddr, payload: &[u8]) -> Law {
+    pub fn deliver(&mut self, to: usize, link: LinkId, source: IpAddr, payload: &[u8]) -> Law {
         let envelope = Envelope { source, destination: MULTICAST_GROUP.into(), ttl: 255 };
         let decoded = Advertisement::decode(payload, &envelope);
         law!(decoded.is_ok(), "what is sent can be read", "{decoded:?} of {payload:02x?}");
         match decoded {
-            Ok((advert, form)) if self.hosts[to].carrier => {
-                let (link, waited) = (LinkId::FIRST, Duration::ZERO);
+            Ok((advert, form)) if self.hosts[to].carries(link) => {
+                let waited = Duration::ZERO;
                 self.input(to, Event::Advertisement { link, source, advert, form, waited })
             }
             Ok(_) | Err(_) => Ok(()),

@@ -4,6 +4,7 @@
 //! - I2: two routers that hear each other do not both hold an address; one that stands still loses it to its lease.
 //! - I3: the strongest router wins, if it may preempt.
 //! - I4: without a failure nothing changes.
+//! - I5: the links of a group move as one: a box that runs has the addresses of all of them, or of none.
 //! - I6: the active router was the last to announce the addresses.
 //! - I7: nobody takes over from a router that was heard; nobody acts on what he believed before he stood still.
 //! - I8: who lets go says so, after the addresses are gone, and the peer hurries.
@@ -11,14 +12,13 @@
 //! - I10: routers advertise in turn, or because of something that happened.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use vrrp::{Action, LinkId, Preempt, Priority, Reason, State, Transition};
 
-use super::host::Host;
+use super::host::{Host, Place};
 use super::network::{Network, WAKE_LATE_MAX};
-use super::plan::HOSTS_MAX;
+use super::plan::{HOSTS_MAX, intervals};
 use crate::subject::SECOND;
 
 pub type Law<T = ()> = Result<T, String>;
@@ -33,18 +33,25 @@ macro_rules! law {
 }
 pub(super) use law;
 
-/// The laws' memory.
-pub struct Laws {
-    interval_max: Duration,
+/// What is known of the pairs of hosts on one link.
+#[derive(Default)]
+struct Pairs {
     /// Since when both hosts of a pair run and hear each other.
     together: [[Option<Instant>; HOSTS_MAX]; HOSTS_MAX],
     /// Since when they hold a common address although they hear each other.
     dual: [[Option<Instant>; HOSTS_MAX]; HOSTS_MAX],
+}
+
+/// The laws' memory.
+pub struct Laws {
+    interval_max: Duration,
+    /// Of each link.
+    pairs: Vec<Pairs>,
     /// When anything but a process changed for the worse or the better.
     pub disturbed_at: Instant,
     /// Whether nothing may change any more.
     pub is_quiet: bool,
-    last_announcer: BTreeMap<IpAddr, usize>,
+    last_announcer: BTreeMap<Place, usize>,
     /// Who had to yield since the LAN healed.
     yielded: BTreeSet<usize>,
     /// Kinds of transitions seen, so that the sweep can tell whether it saw all.
@@ -55,8 +62,7 @@ impl Laws {
     pub fn new(start: Instant) -> Self {
         Self {
             interval_max: Duration::ZERO,
-            together: Default::default(),
-            dual: Default::default(),
+            pairs: Vec::new(),
             disturbed_at: start,
             is_quiet: false,
             last_announcer: BTreeMap::new(),
@@ -71,39 +77,49 @@ impl Laws {
     }
 
     pub fn know_interval(&mut self, host: &Host) {
-        self.interval_max = self.interval_max.max(host.interval());
+        self.interval_max = self.interval_max.max(intervals(host.config()).max().expect("a link"));
     }
 
     /// Called when addresses, processes or links have changed.
-    pub fn relate(&mut self, hosts: &[Host], network: &Network, now: Instant) {
-        for (one, left) in hosts.iter().enumerate() {
-            for (other, right) in hosts.iter().enumerate().skip(one + 1) {
-                let able = |host: &Host| host.is_running() && host.carrier;
-                let together = able(left) && able(right) && network.connects(one, other);
-                let dual = together && left.shares_an_address(right);
-                keep_since(&mut self.together[one][other], together, now);
-                keep_since(&mut self.dual[one][other], dual, now);
+    pub fn relate(&mut self, hosts: &[Host], networks: &[Network], now: Instant) {
+        self.pairs.resize_with(networks.len(), Pairs::default);
+        for ((id, network), pairs) in links(networks).zip(&mut self.pairs) {
+            for (one, left) in hosts.iter().enumerate() {
+                for (other, right) in hosts.iter().enumerate().skip(one + 1) {
+                    let able = |host: &Host| host.is_running() && host.carries(id);
+                    let together = able(left) && able(right) && network.connects(one, other);
+                    let dual = together && left.shares_an_address(right, id);
+                    keep_since(&mut pairs.together[one][other], together, now);
+                    keep_since(&mut pairs.dual[one][other], dual, now);
+                }
             }
         }
     }
 
     /// I2, called after every event.
-    pub fn check_holders(&self, network: &Network, now: Instant) -> Law {
-        for (one, row) in self.dual.iter().enumerate() {
-            for (other, dual) in row.iter().enumerate() {
-                let (Some(since), Some(together)) = (*dual, self.together[one][other]) else {
-                    continue;
-                };
-                // Who has long heard the other settles it by one exchange, who just met waits for an advertisement.
-                let exchange = network.delay_max * 2 + WAKE_LATE_MAX;
-                let acquainted = since - together > self.interval_max * 5;
-                let bound = exchange + if acquainted { Duration::ZERO } else { self.interval_max };
-                law!(
-                    now - since <= bound,
-                    "I2 one holder",
-                    "hosts {one} and {other} hear each other and both hold an address for {:?}",
-                    now - since
-                );
+    pub fn check_holders(&self, hosts: &[Host], networks: &[Network], now: Instant) -> Law {
+        for ((id, network), pairs) in links(networks).zip(&self.pairs) {
+            for (one, row) in pairs.dual.iter().enumerate() {
+                for (other, dual) in row.iter().enumerate() {
+                    let (Some(since), Some(together)) = (*dual, pairs.together[one][other]) else {
+                        continue;
+                    };
+                    let is_tie = hosts[one].config().priority() == hosts[other].config().priority();
+                    if is_tie && id != LinkId::FIRST {
+                        continue;
+                    }
+                    // Who has long heard the other settles it by one exchange, who just met waits for an advertisement.
+                    let exchange = network.delay_max * 2 + WAKE_LATE_MAX;
+                    let acquainted = since - together > self.interval_max * 5;
+                    let bound =
+                        exchange + if acquainted { Duration::ZERO } else { self.interval_max };
+                    law!(
+                        now - since <= bound,
+                        "I2 one holder",
+                        "hosts {one} and {other} hear each other on {id:?} and both hold an address for {:?}",
+                        now - since
+                    );
+                }
             }
         }
         Ok(())
@@ -115,7 +131,7 @@ impl Laws {
         hosts: &[Host],
         index: usize,
         transition: &Transition,
-        network: &Network,
+        networks: &[Network],
     ) -> Law {
         let (host, now) = (&hosts[index], transition.at);
         self.seen.insert(kind(&transition.reason));
@@ -123,14 +139,19 @@ impl Laws {
         let preempt = host.config().effective_preempt();
         match &transition.reason {
             Reason::Silence(_) => {
-                let respected = host.record.respected_until.is_some_and(|until| now < until);
+                let respects = host.record.links.iter().filter_map(|link| link.respect);
+                let respected = respects.into_iter().any(|respect| now < respect.until);
                 law!(!respected, "I7 no takeover from the living", "host {index}: {transition:?}");
-                let released = host.record.heard_release;
+                let released = host.record.links.iter().all(|link| link.is_released);
                 law!(!released, "I8 a release hastens takeover", "host {index}: {transition:?}");
-                self.check_leases(hosts, index, network)?;
+                self.check_leases(hosts, index, networks)?;
             }
             Reason::Released { .. } => {
-                law!(host.record.heard_release, "I7 no takeover from the living", "host {index}");
+                let respects = host.record.links.iter().filter_map(|link| link.respect);
+                let respected = respects.into_iter().any(|respect| now < respect.until);
+                law!(!respected, "I7 no takeover from the living", "host {index}: {transition:?}");
+                let released = host.record.links.iter().any(|link| link.is_released);
+                law!(released, "I7 no takeover from the living", "host {index}");
             }
             Reason::Preempted { priority, .. } => {
                 let may = preempt != Preempt::Never && *priority < host.config().priority();
@@ -155,16 +176,18 @@ impl Laws {
     }
 
     /// I2 for hosts that cannot hear any more: at intervals of a second and more the lease ends before the takeover.
-    fn check_leases(&self, hosts: &[Host], taker: usize, network: &Network) -> Law {
-        let all_alike = hosts.iter().all(|host| host.interval() == self.interval_max);
-        let applies = all_alike && network.is_perfect() && self.interval_max >= SECOND;
+    fn check_leases(&self, hosts: &[Host], taker: usize, networks: &[Network]) -> Law {
+        let mut all = hosts.iter().flat_map(|host| intervals(host.config()));
+        let all_alike = all.all(|interval| interval == self.interval_max);
+        let are_perfect = networks.iter().all(Network::is_perfect);
+        let applies = all_alike && are_perfect && self.interval_max >= SECOND;
         for (index, host) in hosts.iter().enumerate() {
             let Some(stopped_at) = host.stopped_at.filter(|_| applies) else {
                 continue;
             };
             let undisturbed = self.disturbed_at + self.interval_max * 5 < stopped_at;
             // The last advertisement of the dead may still be under way.
-            let was_heard = stopped_at + network.delay_max < hosts[taker].entered_at();
+            let was_heard = stopped_at + networks[0].delay_max < hosts[taker].entered_at();
             law!(
                 !(undisturbed && was_heard) || host.held.is_empty(),
                 "I2 leases end in time",
@@ -203,14 +226,14 @@ impl Laws {
                     advert.priority
                 );
             }
-            Action::Announce { addresses, .. } => {
+            Action::Announce { link, addresses } => {
                 for &address in addresses {
-                    self.last_announcer.insert(address, index);
+                    self.last_announcer.insert((*link, address), index);
                 }
             }
-            Action::AddAddresses { .. } => {
+            Action::AddAddresses { link, .. } => {
                 law!(
-                    host.record.advertised_at.is_some(),
+                    host.record.links[link.index()].advertised_at.is_some(),
                     "I2 advertise before adding",
                     "host {index} adds an address that the old holder may still have"
                 );
@@ -229,18 +252,23 @@ impl Laws {
             host.router.role(),
             host.held
         );
+        let is_there = |place: &Place| host.held.contains_key(place) || host.lost.contains(place);
+        law!(
+            !holds(host) || host.places().all(|place| is_there(&place)),
+            "I5 the links of a group move as one",
+            "active host {index} holds {:?} only",
+            host.held
+        );
         Ok(())
     }
 
     /// Called when a process has dealt with the loss of an address.
-    pub fn check_restored(host: &Host, index: usize, address: IpAddr) -> Law {
-        let ours = host.config().link(LinkId::FIRST).addresses().contains(&address);
-        let holds =
-            matches!(host.router.state(), State::Active(active) if active.holds_addresses());
+    pub fn check_restored(host: &Host, index: usize, place: Place) -> Law {
+        let ours = host.places().any(|other| other == place);
         law!(
-            !(host.is_running() && holds && ours) || host.held.contains_key(&address),
+            !(host.is_running() && holds(host) && ours) || host.held.contains_key(&place),
             "I1 lost addresses are restored",
-            "active host {index} lacks {address}, it holds {:?}",
+            "active host {index} lacks {place:?}, it holds {:?}",
             host.held
         );
         Ok(())
@@ -263,12 +291,7 @@ impl Laws {
         let active: Vec<_> = (0..hosts.len()).filter(|&index| hosts[index].is_active()).collect();
         law!(active.len() == 1, "I1 exactly one active router", "active are {active:?}");
         let winner = &hosts[active[0]];
-        let complete = winner
-            .config()
-            .link(LinkId::FIRST)
-            .addresses()
-            .iter()
-            .all(|a| winner.held.contains_key(a));
+        let complete = winner.places().all(|place| winner.held.contains_key(&place));
         law!(complete, "I1 the active router holds the addresses", "it holds {:?}", winner.held);
         for (index, host) in hosts.iter().enumerate() {
             let may_preempt = host.config().effective_preempt() != Preempt::Never;
@@ -279,12 +302,12 @@ impl Laws {
                 active[0]
             );
         }
-        for address in winner.config().link(LinkId::FIRST).addresses() {
-            let announcer = self.last_announcer[address];
+        for place in winner.places() {
+            let announcer = self.last_announcer[&place];
             law!(
                 announcer == active[0] || !(is_long || self.yielded.contains(&announcer)),
                 "I6 the active router announced last",
-                "{address} was announced by host {announcer}, active is host {}",
+                "{place:?} was announced by host {announcer}, active is host {}",
                 active[0]
             );
         }
@@ -301,15 +324,26 @@ impl Laws {
     pub fn check_rate(host: &Host, index: usize, elapsed: Duration, shortest: Duration) -> Law {
         let record = &host.record;
         let in_turn = usize::try_from(elapsed.as_micros() / shortest.as_micros()).expect("a count");
-        let out_of_turn = record.heard + 2 * record.transitions + record.reloads;
-        law!(
-            record.sent <= in_turn + out_of_turn + 1,
-            "I10 no storm",
-            "host {index} sent {} advertisements in {elapsed:?}",
-            record.sent
-        );
+        for link in &record.links {
+            let out_of_turn = link.heard + 2 * record.transitions + record.reloads;
+            law!(
+                link.sent <= in_turn + out_of_turn + 1,
+                "I10 no storm",
+                "host {index} sent {} advertisements on one link in {elapsed:?}",
+                link.sent
+            );
+        }
         Ok(())
     }
+}
+
+/// Whether the addresses should be there.
+fn holds(host: &Host) -> bool {
+    matches!(host.router.state(), State::Active(active) if active.holds_addresses())
+}
+
+fn links(networks: &[Network]) -> impl Iterator<Item = (LinkId, &Network)> {
+    networks.iter().enumerate().map(|(index, network)| (LinkId::new(index), network))
 }
 
 fn keep_since(since: &mut Option<Instant>, holds: bool, now: Instant) {

@@ -1,4 +1,4 @@
-//! The LAN: what is lost, late, doubled or cut off.
+//! One link that all hosts share: what is lost, late, doubled or cut off.
 
 use std::time::Duration;
 

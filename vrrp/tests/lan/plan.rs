@@ -7,17 +7,19 @@ use vrrp::{
 };
 
 use super::rng::Rng;
-use crate::subject::{OTHER_VIP, VIP, host, interval, ms, vrid};
+use crate::subject::{host_on, interval, ms, vrid};
 
 /// Something that goes wrong, or right again. Hosts are named by index.
 #[derive(Clone, Debug)]
 pub enum Fault {
     /// Percent of packets lost, and of those doubled; 0 is quiet.
     Noise(usize),
-    /// Packets one way get lost.
-    Cut(usize, usize),
-    /// The LAN falls apart; bit `i` says on which side host `i` is.
-    Split(usize),
+    /// Packets one way get lost on this link.
+    Cut(LinkId, usize, usize),
+    /// A link falls apart; bit `i` says on which side host `i` is.
+    Split(LinkId, usize),
+    /// All links fall apart in the same way.
+    SplitAll(usize),
     /// The process stands still.
     Pause(usize),
     Resume(usize),
@@ -31,8 +33,8 @@ pub enum Fault {
     Start(usize),
     /// A planned stop.
     Stop(usize),
-    LinkDown(usize),
-    LinkUp(usize),
+    LinkDown(usize, LinkId),
+    LinkUp(usize, LinkId),
     /// Somebody else removes the addresses.
     DeleteAddresses(usize),
     /// The next attempt to add addresses fails.
@@ -78,7 +80,7 @@ impl Plan {
             self.rounds.iter().flat_map(|round| &round.faults).filter_map(|(_, fault)| {
                 if let Fault::Reload(_, config) = fault { Some(&**config) } else { None }
             });
-        let intervals = self.configs.iter().chain(reloads).map(interval_of);
+        let intervals = self.configs.iter().chain(reloads).flat_map(intervals);
         intervals.min().expect("a host")
     }
 }
@@ -89,9 +91,10 @@ impl Fault {
         match self {
             Self::Noise(_)
             | Self::Cut(..)
-            | Self::Split(_)
-            | Self::LinkDown(_)
-            | Self::LinkUp(_)
+            | Self::Split(..)
+            | Self::SplitAll(_)
+            | Self::LinkDown(..)
+            | Self::LinkUp(..)
             | Self::DeleteAddresses(_)
             | Self::FailAdd(_)
             | Self::Reload(..) => true,
@@ -110,15 +113,20 @@ impl Fault {
 
 /// What the hosts of one schedule have in common, most of the time.
 struct Habits {
-    /// In version 2, what all hosts have in common at all times, as the interval.
-    version_2: Option<Auth>,
-    interval: u64,
+    links: Vec<LinkHabits>,
     preempt: Preempt,
     /// Percent of settings that differ from the common ones.
     deviation: usize,
 }
 
-impl Habits {
+/// The same of one link.
+struct LinkHabits {
+    /// In version 2, what all hosts have in common at all times, as the interval.
+    version_2: Option<Auth>,
+    interval: u64,
+}
+
+impl LinkHabits {
     fn draw(rng: &mut Rng) -> Self {
         let version_2 = rng.percent(20).then(|| {
             let password = Password::new("secret").expect("6 octets");
@@ -126,19 +134,12 @@ impl Habits {
         });
         let intervals =
             if version_2.is_some() { [1000, 1000, 2000, 3000] } else { [100, 200, 1000, 1000] };
-        Self {
-            version_2,
-            interval: rng.pick(&intervals),
-            preempt: draw_preempt(rng),
-            deviation: rng.pick(&[0, 0, 50]),
-        }
+        Self { version_2, interval: rng.pick(&intervals) }
     }
 
-    fn config(&self, index: usize, rng: &mut Rng) -> RouterConfig {
-        let last = u8::try_from(10 + index).expect("few hosts");
-        let deviates = |rng: &mut Rng| rng.percent(self.deviation);
-        let may_deviate = self.version_2.is_none();
-        let milliseconds = if may_deviate && deviates(rng) {
+    fn config(&self, id: LinkId, index: usize, deviation: usize, rng: &mut Rng) -> LinkConfig {
+        let deviates = |rng: &mut Rng| rng.percent(deviation);
+        let milliseconds = if self.version_2.is_none() && deviates(rng) {
             rng.pick(&[100, 300, 1000, 2000])
         } else {
             self.interval
@@ -148,25 +149,55 @@ impl Habits {
             Some(auth) => Version::V2 { auth },
             None => Version::V3 { checksum },
         };
-        let preempt = if deviates(rng) { draw_preempt(rng) } else { self.preempt };
-        let addresses = if deviates(rng) { vec![VIP] } else { vec![VIP, OTHER_VIP] };
-        let priority = rng.pick(&[1, 50, 100, 100, 150, 200, 254, 254, 255]);
-        let link = LinkConfig::new(vrid(), host(last), addresses)
+        let addresses = if deviates(rng) { &[100][..] } else { &[100, 101] };
+        let addresses = addresses.iter().map(|&last| host_on(id, last)).collect();
+        LinkConfig::new(vrid(), host_on(id, source(id, index)), addresses)
             .expect("valid addresses")
             .with_interval(interval(milliseconds))
             .expect("sayable in version 3")
             .with_version(version)
-            .expect("sayable in version 2");
-        RouterConfig::new(link)
-            .with_priority(Priority::new(priority))
-            .expect("not 0")
-            .with_preempt(preempt)
+            .expect("sayable in version 2")
     }
 }
 
-/// The interval of a router with one link.
-pub fn interval_of(config: &RouterConfig) -> Duration {
-    config.link(LinkId::FIRST).interval().duration()
+/// On every other link, ties would be broken the other way round.
+fn source(id: LinkId, index: usize) -> u8 {
+    let last = if id.index().is_multiple_of(2) { 10 + index } else { 10 + HOSTS_MAX - index };
+    u8::try_from(last).expect("few hosts")
+}
+
+impl Habits {
+    fn draw(rng: &mut Rng) -> Self {
+        let links = rng.pick(&[1, 1, 2, 3]);
+        Self {
+            links: (0..links).map(|_| LinkHabits::draw(rng)).collect(),
+            preempt: draw_preempt(rng),
+            deviation: rng.pick(&[0, 0, 50]),
+        }
+    }
+
+    fn interval_max(&self) -> Duration {
+        ms(self.links.iter().map(|link| link.interval).max().expect("a link"))
+    }
+
+    fn config(&self, index: usize, rng: &mut Rng) -> RouterConfig {
+        let mut links = self
+            .links
+            .iter()
+            .enumerate()
+            .map(|(id, link)| link.config(LinkId::new(id), index, self.deviation, rng));
+        let first = RouterConfig::new(links.next().expect("a link"));
+        let config = links.fold(first, RouterConfig::with_link);
+        let deviates = rng.percent(self.deviation);
+        let preempt = if deviates { draw_preempt(rng) } else { self.preempt };
+        let priority = rng.pick(&[1, 50, 100, 100, 150, 200, 254, 254, 255]);
+        config.with_priority(Priority::new(priority)).expect("not 0").with_preempt(preempt)
+    }
+}
+
+/// Those of each link.
+pub fn intervals(config: &RouterConfig) -> impl Iterator<Item = Duration> {
+    config.links().iter().map(|link| link.interval().duration())
 }
 
 fn draw_preempt(rng: &mut Rng) -> Preempt {
@@ -176,7 +207,7 @@ fn draw_preempt(rng: &mut Rng) -> Preempt {
 
 impl Round {
     fn draw(configs: &[RouterConfig], habits: &Habits, rng: &mut Rng) -> Self {
-        let length = ms(habits.interval) * 16 + ms(500);
+        let length = habits.interval_max() * 16 + ms(500);
         let mut faults = Vec::new();
         for _ in 0..=rng.below(6) {
             let at = rng.between(Duration::ZERO, length);
@@ -194,22 +225,24 @@ impl Round {
 /// A fault, and what undoes it.
 fn draw_fault(configs: &[RouterConfig], habits: &Habits, rng: &mut Rng) -> (Fault, Option<Fault>) {
     let host = rng.below(configs.len());
+    let link = LinkId::new(rng.below(habits.links.len()));
     let start = Some(Fault::Start(host));
-    match rng.below(18) {
+    match rng.below(19) {
         0 => (Fault::Noise(rng.pick(&[5, 20, 50, 90])), Some(Fault::Noise(0))),
-        1 | 2 => (Fault::Cut(host, rng.below(configs.len())), None),
-        3 => (Fault::Split(1 + rng.below((1 << configs.len()) - 1)), None),
+        1 | 2 => (Fault::Cut(link, host, rng.below(configs.len())), None),
+        3 => (Fault::Split(link, 1 + rng.below((1 << configs.len()) - 1)), None),
         4 | 5 => (Fault::Pause(host), Some(Fault::Resume(host))),
         6 | 7 => (Fault::Kill(host), start),
-        8 => (Fault::KillMidway(host, rng.below(4)), start),
+        8 => (Fault::KillMidway(host, rng.below(4 * habits.links.len())), start),
         9 | 10 => (Fault::KillAll(host), start),
         11 => (Fault::Stop(host), start),
-        12 => (Fault::LinkDown(host), Some(Fault::LinkUp(host))),
+        12 => (Fault::LinkDown(host, link), Some(Fault::LinkUp(host, link))),
         13 => (Fault::DeleteAddresses(host), None),
         14 => (Fault::FailAdd(host), None),
         15 => (Fault::ReloadSame(host), None),
         16 => (Fault::Reload(host, Box::new(habits.config(host, rng))), None),
         17 => (Fault::SpuriousTimer(host), None),
-        _ => unreachable!("below 18"),
+        18 => (Fault::SplitAll(1 + rng.below((1 << configs.len()) - 1)), None),
+        _ => unreachable!("below 19"),
     }
 }

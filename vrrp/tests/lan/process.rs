@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use vrrp::{Action, Event, Preempt, Priority, Role, Transition};
 
-use super::host::Host;
+use super::host::{Host, Respect};
 use super::laws::{Law, Laws, law};
 use super::network::WAKE_LATE_MAX;
 use super::queue::What;
@@ -29,14 +29,17 @@ impl World {
             was_late: host.is_late(self.now),
             is_reload_same: matches!(&event, Event::Reconfigure(c) if c == host.config()),
         };
+        if let Event::AddressLost { link, address } = event {
+            host.lost.remove(&(link, address));
+        }
         let actions = host.router.handle(event.clone(), self.now);
         self.judge_transition(index, &event, &before, &actions)?;
         hear(&mut self.hosts[index], &event, self.now);
         self.judge_answer(index, &event, &before, &actions)?;
         self.perform_all(index, actions, before.was_late)?;
         match event {
-            Event::AddressLost { address, .. } => {
-                Laws::check_restored(&self.hosts[index], index, address)
+            Event::AddressLost { link, address } => {
+                Laws::check_restored(&self.hosts[index], index, (link, address))
             }
             Event::Startup
             | Event::Shutdown
@@ -65,7 +68,7 @@ impl World {
             format!("host {index} {}{change}: {actions}", brief(event))
         });
         if let Some(transition) = &transition {
-            self.laws.check_transition(&self.hosts, index, transition, &self.network)?;
+            self.laws.check_transition(&self.hosts, index, transition, &self.networks)?;
             self.hosts[index].record.turn_over();
         }
         Ok(())
@@ -130,22 +133,25 @@ impl World {
 
     fn perform(&mut self, index: usize, action: Action) -> Outcome {
         match action {
-            Action::AddAddresses { addresses, lease, .. } => {
+            Action::AddAddresses { link, addresses, lease } => {
                 if std::mem::take(&mut self.hosts[index].fail_add) {
                     return Outcome::Failed;
                 }
                 self.is_changed = true;
                 let until = self.now + lease;
                 let held = &mut self.hosts[index].held;
-                held.extend(addresses.into_iter().map(|address| (address, until)));
+                held.extend(addresses.into_iter().map(|address| ((link, address), until)));
                 self.watch_leases(index);
             }
-            Action::RemoveAddresses { addresses, .. } => self.drop_addresses(index, &addresses),
-            Action::Advertise { advert, form, .. } => {
+            Action::RemoveAddresses { link, addresses } => {
+                let places: Vec<_> = addresses.into_iter().map(|address| (link, address)).collect();
+                self.drop_addresses(index, &places);
+            }
+            Action::Advertise { link, advert, form } => {
                 if self.hosts[index].is_active() {
-                    self.hosts[index].record.advertised_at = Some(self.now);
+                    self.hosts[index].record.on(link).advertised_at = Some(self.now);
                 }
-                self.send(index, &advert, form);
+                self.send(index, link, &advert, form);
             }
             Action::Announce { .. } => {}
         }
@@ -171,18 +177,29 @@ impl World {
 
 /// What a backup has to respect, told apart from the router under test.
 fn hear(host: &mut Host, event: &Event, now: Instant) {
-    let Event::Advertisement { advert, waited, .. } = event else {
+    let Event::Advertisement { link, advert, waited, .. } = event else {
         return;
     };
-    host.record.heard += 1;
+    host.record.on(*link).heard += 1;
+    if host.router.role() != Role::Backup {
+        return;
+    }
     let discards = host.config().effective_preempt() == Preempt::Immediate
         && advert.priority < host.config().priority();
-    if host.router.role() == Role::Backup && advert.priority == Priority::RELEASE {
-        host.record.heard_release = true;
-        host.record.respected_until = None;
-    } else if host.router.role() == Role::Backup && !discards {
-        host.record.heard_release = false;
-        host.record.respected_until = Some(now - *waited + advert.interval.duration() * 3);
+    if advert.priority == Priority::RELEASE {
+        for record in &mut host.record.links {
+            record.is_released = true;
+            if let Some(respect) = &mut record.respect {
+                respect.until = respect.until.min(respect.next_at.max(now));
+            }
+        }
+        host.record.on(*link).respect = None;
+    } else if !discards {
+        let interval = advert.interval.duration();
+        let heard_at = now - *waited;
+        let respect = Respect { until: heard_at + interval * 3, next_at: heard_at + interval };
+        host.record.on(*link).respect = Some(respect);
+        host.record.on(*link).is_released = false;
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
-use vrrp::Event;
+use vrrp::{Event, LinkId};
 
 use super::plan::Fault;
 
@@ -17,7 +17,7 @@ pub struct Scheduled {
 
 pub enum What {
     /// A packet arrives at a host.
-    Packet { to: usize, source: IpAddr, payload: Rc<[u8]> },
+    Packet { to: usize, link: LinkId, source: IpAddr, payload: Rc<[u8]> },
     /// The kernel tells a host's process.
     Netlink { to: usize, event: Event },
     /// A timer fires.

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use vrrp::state::YIELD;
-use vrrp::{LinkConfig, Preempt, Priority, RouterConfig};
+use vrrp::{LinkConfig, LinkId, Preempt, Priority, RouterConfig};
 
 use super::network::WAKE_LATE_MAX;
 use super::plan::Fault;
 use super::rng::Rng;
 use super::world::World;
-use crate::subject::{VIP, host, interval, ms, vrid};
+use crate::subject::{LAN, host_on, interval, ms, vrid};
 
 const STRONG: usize = 0;
 const WEAK: usize = 1;
@@ -21,12 +21,25 @@ const GUARD: Duration = ms(5);
 
 /// The strong router is active, nothing else happens.
 fn pair(milliseconds: u64, preempt: Preempt, seed: u64) -> World {
+    boxes(&[LinkId::FIRST], milliseconds, preempt, seed)
+}
+
+/// The same with two links that move as one.
+fn gateways(milliseconds: u64, seed: u64) -> World {
+    boxes(&[LinkId::FIRST, LAN], milliseconds, Preempt::Never, seed)
+}
+
+fn boxes(links: &[LinkId], milliseconds: u64, preempt: Preempt, seed: u64) -> World {
     let config = |last, priority| {
-        let link = LinkConfig::new(vrid(), host(last), vec![VIP])
-            .expect("valid addresses")
-            .with_interval(interval(milliseconds))
-            .expect("sayable");
-        RouterConfig::new(link)
+        let link = |id: &LinkId| {
+            LinkConfig::new(vrid(), host_on(*id, last), vec![host_on(*id, 100)])
+                .expect("valid addresses")
+                .with_interval(interval(milliseconds))
+                .expect("sayable")
+        };
+        let others = links[1..].iter().map(link);
+        others
+            .fold(RouterConfig::new(link(&links[0])), RouterConfig::with_link)
             .with_priority(Priority::new(priority))
             .expect("not 0")
             .with_preempt(preempt)
@@ -45,8 +58,12 @@ fn suffer(world: &mut World, fault: Fault, duration: Duration) {
 
 /// The same failure at many moments between two advertisements.
 fn at_any_moment(milliseconds: u64, preempt: Preempt, check: impl Fn(World)) {
+    at_any_moment_of(|seed| pair(milliseconds, preempt, seed), milliseconds, check);
+}
+
+fn at_any_moment_of(world: impl Fn(u64) -> World, milliseconds: u64, check: impl Fn(World)) {
     for moment in 0..100 {
-        let mut world = pair(milliseconds, preempt, moment);
+        let mut world = world(moment);
         world
             .run_for(ms(milliseconds) * u32::try_from(moment).expect("few") / 100)
             .expect("no law");
@@ -85,10 +102,10 @@ fn planned_stop_takes_the_skew() {
 #[test]
 fn link_loss_takes_active_down_interval() {
     at_any_moment(100, Preempt::Never, |mut world| {
-        suffer(&mut world, Fault::LinkDown(STRONG), ms(1000));
+        suffer(&mut world, Fault::LinkDown(STRONG, LinkId::FIRST), ms(1000));
         assert!(world.hosts[WEAK].is_active());
         assert!(world.measure.gap_longest <= active_down(100) + SLACK);
-        suffer(&mut world, Fault::LinkUp(STRONG), ms(1000));
+        suffer(&mut world, Fault::LinkUp(STRONG, LinkId::FIRST), ms(1000));
         assert!(world.hosts[WEAK].is_active(), "the returning router waits");
         assert_eq!(world.measure.both_held, Duration::ZERO);
     });
@@ -147,4 +164,118 @@ fn equals_do_not_preempt_each_other() {
         assert!(world.hosts[STRONG].is_active());
         assert_eq!(world.measure.both_held, Duration::ZERO);
     });
+}
+
+// ---- two links that move as one
+
+#[test]
+fn the_loss_of_one_link_moves_both() {
+    at_any_moment_of(
+        |seed| gateways(100, seed),
+        100,
+        |mut world| {
+            suffer(&mut world, Fault::LinkDown(STRONG, LAN), ms(1000));
+            assert!(world.hosts[WEAK].is_active());
+            // On the link that is lost, an interval of silence stands in for the release.
+            assert!(world.measure.gap_longest <= ms(100) + skew(100) + SLACK);
+            suffer(&mut world, Fault::LinkUp(STRONG, LAN), ms(1000));
+            assert!(world.hosts[WEAK].is_active(), "the returning router waits");
+            assert_eq!(world.measure.both_held, Duration::ZERO);
+            assert_eq!(world.measure.torn, Duration::ZERO);
+        },
+    );
+}
+
+#[test]
+fn while_one_link_connects_the_boxes_only_one_is_active() {
+    for fault in
+        [Fault::Cut(LAN, STRONG, WEAK), Fault::Split(LAN, 1), Fault::Split(LinkId::FIRST, 1)]
+    {
+        at_any_moment_of(
+            |seed| gateways(100, seed),
+            100,
+            |mut world| {
+                suffer(&mut world, fault.clone(), ms(5000));
+                assert!(world.hosts[STRONG].is_active() && !world.hosts[WEAK].is_active());
+                world.heal().expect("no law is broken");
+                suffer(&mut world, Fault::SpuriousTimer(STRONG), ms(1000));
+                assert_eq!(world.measure.gap_longest, Duration::ZERO);
+                assert_eq!(world.measure.both_held, Duration::ZERO);
+            },
+        );
+    }
+}
+
+#[test]
+fn boxes_that_meet_again_on_one_link_settle_all() {
+    at_any_moment_of(
+        |seed| gateways(100, seed),
+        100,
+        |mut world| {
+            suffer(&mut world, Fault::SplitAll(1), ms(2000));
+            assert!(world.hosts[STRONG].is_active() && world.hosts[WEAK].is_active());
+            world.networks[LAN.index()].heal();
+            suffer(&mut world, Fault::SpuriousTimer(STRONG), ms(110));
+            assert!(world.hosts[STRONG].is_active() && !world.hosts[WEAK].is_active());
+            assert_eq!(world.measure.gap_longest, Duration::ZERO);
+            assert_eq!(world.measure.torn, Duration::ZERO);
+        },
+    );
+}
+
+#[test]
+fn a_killed_supervisor_lets_go_of_all_links() {
+    at_any_moment_of(
+        |seed| gateways(100, seed),
+        100,
+        |mut world| {
+            suffer(&mut world, Fault::Kill(STRONG), ms(1000));
+            assert!(world.hosts[WEAK].is_active());
+            assert!(world.measure.gap_longest <= skew(100) + GUARD + SLACK);
+            assert_eq!(world.measure.both_held, Duration::ZERO);
+        },
+    );
+}
+
+#[test]
+fn a_supervisor_that_dies_between_two_links_tears_nothing_apart() {
+    for actions in 0..8 {
+        at_any_moment_of(
+            |seed| gateways(100, seed),
+            100,
+            |mut world| {
+                world.apply(Fault::KillMidway(STRONG, actions)).expect("no law is broken");
+                suffer(&mut world, Fault::Stop(STRONG), ms(2000));
+                assert!(world.hosts[WEAK].is_active());
+                assert_eq!(world.measure.torn, Duration::ZERO);
+                assert_eq!(world.measure.both_held, Duration::ZERO);
+            },
+        );
+    }
+}
+
+#[test]
+fn a_reload_of_one_link_leaves_the_group_alone() {
+    at_any_moment_of(
+        |seed| gateways(100, seed),
+        100,
+        |mut world| {
+            let lan = LinkConfig::new(
+                vrid(),
+                host_on(LAN, 10),
+                vec![host_on(LAN, 100), host_on(LAN, 101)],
+            )
+            .and_then(|lan| lan.with_interval(interval(100)))
+            .expect("valid");
+            let wan = world.hosts[STRONG].config().link(LinkId::FIRST).clone();
+            let config = RouterConfig::new(wan)
+                .with_link(lan)
+                .with_priority(Priority::new(150))
+                .expect("not 0");
+            suffer(&mut world, Fault::Reload(STRONG, Box::new(config)), ms(1000));
+            assert!(world.hosts[STRONG].is_active());
+            assert!(world.hosts[STRONG].held.contains_key(&(LAN, host_on(LAN, 101))));
+            assert_eq!(world.measure.gap_longest, Duration::ZERO);
+        },
+    );
 }

@@ -10,14 +10,15 @@ use super::host::{Host, Process};
 use super::laws::{Law, Laws, law};
 use super::measure::Measure;
 use super::network::Network;
-use super::plan::{Fault, interval_of};
+use super::plan::{Fault, intervals};
 use super::queue::{Scheduled, What};
 use super::rng::Rng;
-use crate::subject::{epoch, link_is, ms};
+use crate::subject::{epoch, ms};
 
 pub struct World {
     pub hosts: Vec<Host>,
-    pub network: Network,
+    /// The links, each shared by all hosts.
+    pub networks: Vec<Network>,
     pub laws: Laws,
     pub measure: Measure,
     pub now: Instant,
@@ -35,9 +36,11 @@ impl World {
     /// Hosts that are all started now, on a LAN that is perfect.
     pub fn new(configs: Vec<RouterConfig>, delay_max: Duration, rng: Rng) -> Self {
         let start = epoch();
-        let interval_max = configs.iter().map(interval_of).max().expect("a host");
+        let interval_max = configs.iter().flat_map(intervals).max().expect("a host");
+        let network = || Network::new(configs.len(), delay_max, interval_max * 2);
+        let networks = configs[0].links().iter().map(|_| network()).collect();
         let mut world = Self {
-            network: Network::new(configs.len(), delay_max, interval_max * 2),
+            networks,
             hosts: configs.into_iter().map(Host::new).collect(),
             laws: Laws::new(start),
             measure: Measure::new(start),
@@ -73,10 +76,10 @@ impl World {
             law!(self.queue.len() < QUEUE_MAX, "I10 no storm", "{QUEUE_MAX} things under way");
             self.happen(next.what)?;
             if std::mem::take(&mut self.is_changed) {
-                self.laws.relate(&self.hosts, &self.network, self.now);
+                self.laws.relate(&self.hosts, &self.networks, self.now);
                 self.measure.look(&self.hosts, self.now);
             }
-            self.laws.check_holders(&self.network, self.now)?;
+            self.laws.check_holders(&self.hosts, &self.networks, self.now)?;
         }
         self.now = end;
         Ok(())
@@ -84,12 +87,15 @@ impl World {
 
     /// Puts everything right.
     pub fn heal(&mut self) -> Law {
-        self.network.heal();
+        self.networks.iter_mut().for_each(Network::heal);
         self.laws.begin_healed(self.now);
         for index in 0..self.hosts.len() {
             self.hosts[index].fail_add = false;
             self.hosts[index].dies_after = None;
-            for fault in [Fault::LinkUp(index), Fault::Resume(index), Fault::Start(index)] {
+            for link in self.hosts[index].config().link_ids() {
+                self.apply(Fault::LinkUp(index, link))?;
+            }
+            for fault in [Fault::Resume(index), Fault::Start(index)] {
                 self.apply(fault)?;
             }
         }
@@ -112,7 +118,7 @@ impl World {
 
     fn happen(&mut self, what: What) -> Law {
         match what {
-            What::Packet { to, source, payload } => self.deliver(to, source, &payload),
+            What::Packet { to, link, source, payload } => self.deliver(to, link, source, &payload),
             What::Netlink { to, event } => self.input(to, event),
             What::Wake { host, generation } => {
                 let is_due = self.hosts[host].wake_generation == generation;
@@ -140,9 +146,14 @@ impl World {
         }
         self.is_changed = true;
         match fault {
-            Fault::Noise(percent) => self.network.noise = percent,
-            Fault::Cut(from, to) => self.network.cut(from, to),
-            Fault::Split(side) => self.network.split(side),
+            Fault::Noise(percent) => {
+                self.networks.iter_mut().for_each(|network| network.noise = percent);
+            }
+            Fault::Cut(link, from, to) => self.networks[link.index()].cut(from, to),
+            Fault::Split(link, side) => self.networks[link.index()].split(side),
+            Fault::SplitAll(side) => {
+                self.networks.iter_mut().for_each(|network| network.split(side));
+            }
             Fault::Pause(index) => {
                 let host = &mut self.hosts[index];
                 if host.is_running() {
@@ -156,8 +167,8 @@ impl World {
             Fault::KillAll(index) => self.die(index),
             Fault::Start(index) => return self.start(index),
             Fault::Stop(index) => return self.input(index, Event::Shutdown),
-            Fault::LinkDown(index) => self.set_carrier(index, LinkState::Down),
-            Fault::LinkUp(index) => self.set_carrier(index, LinkState::Up),
+            Fault::LinkDown(index, link) => self.set_carrier(index, link, LinkState::Down),
+            Fault::LinkUp(index, link) => self.set_carrier(index, link, LinkState::Up),
             Fault::DeleteAddresses(index) => {
                 let held: Vec<_> = self.hosts[index].held.keys().copied().collect();
                 self.drop_addresses(index, &held);
@@ -187,13 +198,16 @@ impl World {
             self.guard(index);
             // What an earlier life left behind is swept.
             self.hosts[index].held.clear();
+            self.hosts[index].lost.clear();
             let host = &mut self.hosts[index];
             host.router = VirtualRouter::new(host.config_file.clone());
             host.process = Process::Running;
             host.stopped_at = None;
             host.record.turn_over();
-            if !host.carrier {
-                self.feed(index, link_is(LinkState::Down))?;
+            for link in self.hosts[index].config().link_ids() {
+                if !self.hosts[index].carries(link) {
+                    self.feed(index, Event::Link { link, state: LinkState::Down })?;
+                }
             }
             self.laws.know_interval(&self.hosts[index]);
         }
@@ -221,7 +235,7 @@ impl World {
         host.process = Process::Dead;
         host.inbox.clear();
         host.dies_after = None;
-        host.record.advertised_at = None;
+        host.record.forget();
         host.wake_for = None;
         host.wake_generation += 1;
         self.is_changed = true;
@@ -241,17 +255,19 @@ impl World {
         if host.process == Process::Dead && !host.held.is_empty() {
             let held: Vec<_> = host.held.keys().copied().collect();
             self.drop_addresses(index, &held);
-            let (farewell, form) = self.hosts[index].router.farewell(LinkId::FIRST);
             self.note(|| format!("guard of host {index} lets go"));
-            self.send(index, &farewell, form);
+            for link in self.hosts[index].config().link_ids() {
+                let (farewell, form) = self.hosts[index].router.farewell(link);
+                self.send(index, link, &farewell, form);
+            }
         }
     }
 
-    fn set_carrier(&mut self, index: usize, link: LinkState) {
-        let carrier = link == LinkState::Up;
-        if self.hosts[index].carrier != carrier {
-            self.hosts[index].carrier = carrier;
-            self.netlink(index, link_is(link));
+    fn set_carrier(&mut self, index: usize, link: LinkId, state: LinkState) {
+        let carrier = state == LinkState::Up;
+        let before = std::mem::replace(&mut self.hosts[index].carrier[link.index()], carrier);
+        if before != carrier {
+            self.netlink(index, Event::Link { link, state });
         }
     }
 }
