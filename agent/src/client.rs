@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use vrrp::linux::Netlink;
+use vrrp::linux::{Leftovers, Netlink};
 
 use crate::control::{self, Reply, Request};
 use crate::sysctl::Sysctls;
@@ -65,8 +65,13 @@ pub(crate) fn release(directory: &Path) -> ExitCode {
     }
     Sysctls::open(directory).restore();
     match Netlink::open().and_then(|mut netlink| netlink.remove_tagged()) {
-        Ok(removed) if removed.is_empty() => say("no address was left"),
-        Ok(removed) => removed.iter().for_each(|address| say(&format!("removed {address}"))),
+        Ok(removed) if removed == Leftovers::default() => say("no address was left"),
+        Ok(Leftovers { routes, addresses }) => {
+            addresses.iter().for_each(|address| say(&format!("removed {address}")));
+            if routes > 0 {
+                say(&format!("removed {routes} routes"));
+            }
+        }
         Err(error) => {
             complain(&format!(
                 "error: cannot remove addresses: {error}\nhint: it takes CAP_NET_ADMIN; run it as root"

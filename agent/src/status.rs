@@ -84,6 +84,9 @@ pub(crate) struct RouterStatus {
     pub(crate) state: String,
     pub(crate) priority: u8,
     pub(crate) addresses: Vec<IpAddr>,
+    /// As `ip route` shows them.
+    #[serde(default)]
+    pub(crate) routes: Vec<String>,
     pub(crate) advert_interval_ms: u64,
     /// The boxes that it speaks to one by one; empty if it speaks to the group.
     #[serde(default)]
@@ -187,6 +190,9 @@ impl Display for RouterStatus {
             writeln!(f, "  link: down")?;
         }
         writeln!(f, "  addresses: {}", list(&self.addresses))?;
+        if !self.routes.is_empty() {
+            writeln!(f, "  routes: {}", list(&self.routes))?;
+        }
         if !self.unicast_peers.is_empty() {
             writeln!(f, "  unicast to: {}", list(&self.unicast_peers))?;
         }

@@ -14,6 +14,9 @@ pub struct Program {
 /// The peer that most people have today.
 pub const KEEPALIVED: Program = Program { name: "keepalived", package: "keepalived" };
 
+/// Adds and shows routes.
+pub const IP: Program = Program { name: "ip", package: "iproute2" };
+
 /// Where daemons are installed, which is not in the path of ordinary users.
 const DAEMONS: &str = "/usr/sbin";
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 pub use link::{Checksum, LinkConfig, Version};
 
+use crate::route::Route;
 use crate::types::{LinkId, Priority};
 
 /// The settings of one virtual router on one box.
@@ -141,6 +142,15 @@ pub enum ConfigError {
     /// The same virtual address twice.
     #[error("address `{0}` appears twice")]
     DuplicateAddress(IpAddr),
+    /// See [`ROUTES_MAX`](crate::ROUTES_MAX).
+    #[error("`{0}` routes are too many for one link")]
+    TooManyRoutes(usize),
+    /// No network, of another family than the addresses, or with a source that is none of them.
+    #[error("route `{0}` does not fit the addresses of its link")]
+    BadRoute(Route),
+    /// The kernel has room for one route with the same destination, table and metric.
+    #[error("route `{0}` appears twice")]
+    DuplicateRoute(Route),
     /// Over IPv6 the first address is the virtual router's link-local one (RFC 9568 §5.2.9).
     #[error("first address `{0}` is not link-local")]
     FirstAddress(Ipv6Addr),

@@ -19,6 +19,7 @@ use crate::counters::{Counters, DecodeErrors};
 use crate::event::{Action, Event, LinkState, Role, Transition};
 use crate::peer::Peer;
 use crate::platform::Platform;
+use crate::route::Route;
 use crate::router::VirtualRouter;
 use crate::types::LinkId;
 
@@ -82,7 +83,7 @@ struct Driven<P> {
 }
 
 /// What lets go on a link, and after how long a silence.
-type Farewell = ((Advertisement, ChecksumForm), Duration);
+type Farewell = (Vec<Route>, (Advertisement, ChecksumForm), Duration);
 
 impl<P: Platform> Driver<P> {
     /// A router that takes part in nothing until it gets [`Command::Start`].
@@ -174,10 +175,15 @@ impl<P: Platform> Driver<P> {
                 Action::RemoveAddresses { link, addresses } => {
                     self.platform(link).remove_addresses(&addresses).await
                 }
+                Action::RemoveRoutes { link, routes } => self.platform(link).remove_routes(&routes),
                 _ if in_time.is_err() => in_time,
                 Action::AddAddresses { link, addresses, lease } => {
                     self.arm();
                     self.platform(link).add_addresses(&addresses, lease).await
+                }
+                Action::AddRoutes { .. } if result.is_err() => continue,
+                Action::AddRoutes { link, routes, lease } => {
+                    self.platform(link).add_routes(&routes, lease)
                 }
                 Action::Advertise { link, advert, form } => self.advertise(link, &advert, form),
                 // What could not be added must not be announced.
@@ -234,13 +240,14 @@ impl<P: Platform> Driver<P> {
         let holds = self.router.role() == Role::Active;
         let mut is_changed = false;
         for (id, link) in config.link_ids().zip(&mut self.links) {
-            let due = holds.then(|| (self.router.farewell(id), config.patience()));
+            let routes = config.link(id).routes();
+            let due = holds.then(|| (routes.to_vec(), self.router.farewell(id), config.patience()));
             if due == link.armed {
                 continue;
             }
             match &due {
-                Some(((farewell, form), patience)) => {
-                    link.platform.arm(farewell, *form, *patience);
+                Some((routes, (farewell, form), patience)) => {
+                    link.platform.arm(routes, farewell, *form, *patience);
                 }
                 None => link.platform.disarm(),
             }

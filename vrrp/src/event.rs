@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::advertisement::Advertisement;
 use crate::checksum::ChecksumForm;
 use crate::config::RouterConfig;
+use crate::route::Route;
 use crate::types::{LinkId, Priority};
 
 /// Something that happened to a virtual router.
@@ -45,6 +46,11 @@ pub enum Event {
         /// The address.
         address: IpAddr,
     },
+    /// Routes of ours were removed by someone else.
+    RoutesLost {
+        /// Where they led through.
+        link: LinkId,
+    },
     /// The host could not carry out an action; the text says why.
     ActionFailed(String),
     /// New settings. Equal settings cause no action and touch no timer.
@@ -58,7 +64,8 @@ impl Event {
         match self {
             Self::Advertisement { link, .. }
             | Self::Link { link, .. }
-            | Self::AddressLost { link, .. } => Some(*link),
+            | Self::AddressLost { link, .. }
+            | Self::RoutesLost { link } => Some(*link),
             Self::Startup
             | Self::Shutdown
             | Self::Timer
@@ -95,6 +102,22 @@ pub enum Action {
         link: LinkId,
         /// The virtual addresses.
         addresses: Vec<IpAddr>,
+    },
+    /// Add these routes, or renew their lease: idempotent. Their addresses are there already.
+    AddRoutes {
+        /// Where they lead through.
+        link: LinkId,
+        /// The routes.
+        routes: Vec<Route>,
+        /// As for the addresses, as far as the kernel can.
+        lease: Duration,
+    },
+    /// Remove these routes; absent ones are no error.
+    RemoveRoutes {
+        /// Where they lead through.
+        link: LinkId,
+        /// The routes.
+        routes: Vec<Route>,
     },
     /// Send the advertisement.
     Advertise {

@@ -72,6 +72,7 @@ mod peer;
 mod peering;
 #[cfg(feature = "linux")]
 pub mod platform;
+mod route;
 pub mod router;
 pub mod schedule;
 pub mod state;
@@ -89,6 +90,7 @@ pub use mac::Mac;
 pub use neighbour::{ARP_FRAME_LEN, Neighbour, who_has};
 pub use peer::Peer;
 pub use peering::{Peering, Transport};
+pub use route::{ROUTES_MAX, Route};
 pub use router::VirtualRouter;
 pub use state::{ActiveState, BackupState, InitializeState, State};
 pub use types::{Interval, LinkId, Priority, Vrid};

@@ -7,12 +7,13 @@ use crate::advertisement::Advertisement;
 use crate::checksum::ChecksumForm;
 use crate::counters::DecodeErrors;
 use crate::event::Event;
+use crate::route::Route;
 
 /// One interface of a host, as one link of a virtual router.
 ///
 /// Errors are texts for the operator: they become the reason of a fault.
 pub trait Platform {
-    /// The next advertisement, change of the link or lost address on this link. Cancel-safe.
+    /// The next advertisement, change of the link, lost address or lost route on this link. Cancel-safe.
     fn next_event(&mut self) -> impl Future<Output = Event>;
 
     /// An advertisement that waits unread, if there is one: they are looked at before a timer is believed.
@@ -31,6 +32,18 @@ pub trait Platform {
         addresses: &[IpAddr],
     ) -> impl Future<Output = Result<(), String>>;
 
+    /// Adds the routes or renews their lease; idempotent. A route of somebody else in the place of one is left alone.
+    ///
+    /// # Errors
+    /// When the kernel refuses one.
+    fn add_routes(&mut self, routes: &[Route], lease: Duration) -> Result<(), String>;
+
+    /// Removes those of the routes that are ours; idempotent.
+    ///
+    /// # Errors
+    /// When the kernel refuses to remove one; the others are gone.
+    fn remove_routes(&mut self, routes: &[Route]) -> Result<(), String>;
+
     /// Sends an advertisement.
     ///
     /// # Errors
@@ -44,8 +57,14 @@ pub trait Platform {
     fn announce(&mut self, addresses: &[IpAddr]) -> Result<(), String>;
 
     /// From now on, should this process die, or neither [`beat`](Self::beat) nor say this again for as long as
-    /// `patience`, the addresses in this advertisement are to be removed, and it is to be sent.
-    fn arm(&mut self, farewell: &Advertisement, form: ChecksumForm, patience: Duration);
+    /// `patience`, these routes and the addresses in this advertisement are to be removed, and it is to be sent.
+    fn arm(
+        &mut self,
+        routes: &[Route],
+        farewell: &Advertisement,
+        form: ChecksumForm,
+        patience: Duration,
+    );
 
     /// The router has advertised, on this link or on another. Must not block; does nothing unless armed.
     fn beat(&mut self);

@@ -24,6 +24,8 @@
 //! - **Leases.** The addresses vanish by themselves unless renewed, so that a dead or frozen process cannot keep them.
 //! - **Lost addresses** are added again at once. Who loses the same one [`LOSSES_MAX`] times within [`LOSSES_WITHIN`]
 //!   has another program against him, and lets go: an address that flaps serves nobody.
+//! - **Routes** follow the addresses when they are added and renewed, and go before them. Lost routes are added again at
+//!   once, or with the next renewal if they were lost a moment ago, too.
 //! - **Contradiction.** An active router that hears a weaker one, or one that lets go, advertises at once (RFC 9568
 //!   §6.4.3) and announces again: somebody else held the addresses. A loser advertises once more after it let go, because
 //!   the winner may not have heard it before.
@@ -44,6 +46,8 @@ use crate::config::{Checksum, RouterConfig, Version};
 pub use crate::counters::Counters;
 use crate::event::{Action, Event, LinkState, Reason, Role, Transition};
 pub use crate::peer::Peer;
+use crate::route::Route;
+pub use crate::router::active::ROUTES_SPACING;
 use crate::router::losses::Losses;
 pub use crate::router::losses::{LOSSES_MAX, LOSSES_WITHIN};
 use crate::state::{ActiveState, BackupState, InitializeState, State};
@@ -70,6 +74,8 @@ struct Link {
     peer: Option<Peer>,
     counters: Counters,
     losses: Losses,
+    /// When routes that others removed were last added again.
+    routes_restored_at: Option<Instant>,
 }
 
 impl Link {
@@ -79,6 +85,7 @@ impl Link {
             peer: None,
             counters: Counters::default(),
             losses: Losses::default(),
+            routes_restored_at: None,
         }
     }
 }
@@ -194,6 +201,11 @@ impl VirtualRouter {
             (State::Initialize(_) | State::Backup(_), Event::AddressLost { .. }) => {}
             (State::Active(active), Event::AddressLost { link, address }) => {
                 self.restore_or_fail(&active, link, address, now);
+            }
+
+            (State::Initialize(_) | State::Backup(_), Event::RoutesLost { .. }) => {}
+            (State::Active(active), Event::RoutesLost { link }) => {
+                self.restore_routes(&active, link, now);
             }
 
             // Whatever failed, no address of ours depends on it: those not removed vanish with their lease.
@@ -363,6 +375,12 @@ impl VirtualRouter {
 
     fn remove_addresses(&mut self) {
         for link in self.config.link_ids() {
+            let routes = self.config.link(link).routes().to_vec();
+            if !routes.is_empty() {
+                self.actions.push(Action::RemoveRoutes { link, routes });
+            }
+        }
+        for link in self.config.link_ids() {
             let addresses = self.config.link(link).addresses().to_vec();
             self.actions.push(Action::RemoveAddresses { link, addresses });
         }
@@ -380,6 +398,16 @@ impl VirtualRouter {
         let addresses = self.config.link(link).addresses().to_vec();
         let lease = self.config.link(link).lease();
         self.actions.push(Action::AddAddresses { link, addresses, lease });
+        self.add_routes(link, |_| true);
+    }
+
+    fn add_routes(&mut self, link: LinkId, wanted: impl Fn(&Route) -> bool) {
+        let settings = self.config.link(link);
+        let lease = settings.lease();
+        let routes: Vec<_> = settings.routes().iter().filter(|it| wanted(it)).cloned().collect();
+        if !routes.is_empty() {
+            self.actions.push(Action::AddRoutes { link, routes, lease });
+        }
     }
 
     fn announce(&mut self, link: LinkId) {

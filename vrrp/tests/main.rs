@@ -3,6 +3,7 @@
 //! - `transitions`: every state meets every event, as a table.
 //! - `election`, `letting_go`: stories of one router, in virtual time.
 //! - `groups`: stories of one router with two links.
+//! - `routes`: what comes and goes with the addresses.
 //! - `settings`: what a reload does.
 //! - `version_2`: what differs in version 2.
 //! - `neighbour`: ARP and neighbor discovery as bytes.
@@ -24,6 +25,7 @@ mod letting_go;
 mod model;
 mod neighbour;
 mod rfc9568;
+mod routes;
 mod sequences;
 mod settings;
 mod subject;

@@ -153,9 +153,11 @@ fn what_is_sent_says_the_settings() {
     let mut router = Subject::in_active(config);
     let sent = router.after(ms(250)).0.into_iter().find_map(|action| match action {
         Action::Advertise { advert, .. } => Some(advert),
-        Action::AddAddresses { .. } | Action::RemoveAddresses { .. } | Action::Announce { .. } => {
-            None
-        }
+        Action::AddAddresses { .. }
+        | Action::RemoveAddresses { .. }
+        | Action::AddRoutes { .. }
+        | Action::RemoveRoutes { .. }
+        | Action::Announce { .. } => None,
     });
     let advert = sent.expect("an interval has passed");
     assert_eq!((advert.vrid, advert.priority), (vrid, Priority::new(120)));

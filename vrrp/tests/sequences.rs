@@ -183,6 +183,7 @@ impl Model {
                 let released = advert.priority == Priority::RELEASE;
                 prop_assert!(!released || self.held.is_empty(), "let go while holding");
             }
+            Action::AddRoutes { .. } | Action::RemoveRoutes { .. } => {}
             Action::Announce { link, addresses } => {
                 let held = addresses.iter().all(|&address| self.held.contains(&(*link, address)));
                 prop_assert!(held, "announced an address that is not held");
@@ -203,6 +204,8 @@ fn kind(action: &Action) -> &'static str {
         Action::Advertise { .. } => "advertise",
         Action::AddAddresses { .. } => "add",
         Action::RemoveAddresses { .. } => "remove",
+        Action::AddRoutes { .. } => "add routes",
+        Action::RemoveRoutes { .. } => "remove routes",
         Action::Announce { .. } => "announce",
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use vrrp::{
     Action, Advertisement, ChecksumForm, Event, Interval, LinkConfig, LinkId, LinkState, Preempt,
-    Priority, Role, RouterConfig, Version, VirtualRouter, Vrid,
+    Priority, Role, Route, RouterConfig, Version, VirtualRouter, Vrid,
 };
 
 pub const VIP: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 100));
@@ -286,12 +286,22 @@ pub fn in_short(actions: &[Action]) -> String {
             Action::RemoveAddresses { link, addresses } => {
                 format!("{}remove{}", mark(*link), last_octets(addresses))
             }
+            Action::AddRoutes { link, routes, .. } => {
+                format!("{}route{}", mark(*link), destinations(routes))
+            }
+            Action::RemoveRoutes { link, routes } => {
+                format!("{}unroute{}", mark(*link), destinations(routes))
+            }
             Action::Announce { link, addresses } => {
                 format!("{}announce{}", mark(*link), last_octets(addresses))
             }
         })
         .collect();
     short.join(", ")
+}
+
+fn destinations(routes: &[Route]) -> String {
+    routes.iter().map(|route| format!(" {}", route.destination)).collect()
 }
 
 fn mark(link: LinkId) -> &'static str {

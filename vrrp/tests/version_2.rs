@@ -36,9 +36,11 @@ fn heard(source: u8, priority: u8, auth: Auth) -> Heard {
 fn sent_form(actions: &[Action]) -> ChecksumForm {
     let forms = actions.iter().filter_map(|action| match action {
         Action::Advertise { form, .. } => Some(*form),
-        Action::AddAddresses { .. } | Action::RemoveAddresses { .. } | Action::Announce { .. } => {
-            None
-        }
+        Action::AddAddresses { .. }
+        | Action::RemoveAddresses { .. }
+        | Action::AddRoutes { .. }
+        | Action::RemoveRoutes { .. }
+        | Action::Announce { .. } => None,
     });
     let forms: Vec<_> = forms.collect();
     let [form] = forms[..] else { panic!("{actions:?}") };

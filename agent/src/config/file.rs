@@ -3,6 +3,8 @@
 //! Every value keeps its place, for the rules in [`validate`](super::validate).
 //! A field that is `None` though the file must have it has already been reported.
 
+mod route;
+
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -11,6 +13,8 @@ use proxy::config::Balance;
 use toml::Spanned;
 use toml::de::DeTable;
 use vrrp::{Checksum, Interval, Password, Preempt, Priority, Vrid};
+
+pub(super) use route::RouteTable;
 
 use super::cidr::Cidr;
 use super::diagnostic::{Diagnostic, Span};
@@ -109,6 +113,7 @@ pub(super) struct RouterTable {
     pub(super) version: VersionNumber,
     pub(super) password: Option<Spanned<Password>>,
     pub(super) checksum: Option<Spanned<Checksum>>,
+    pub(super) routes: Vec<RouteTable>,
     pub(super) transport: TransportKind,
     /// By the names of the nodes.
     pub(super) sources: Vec<(Spanned<String>, Spanned<IpAddr>)>,
@@ -153,6 +158,7 @@ impl RouterTable {
                 .map_or_else(VersionNumber::default, Spanned::into_inner),
             password: reader.optional("password", value::password),
             checksum: reader.optional("checksum", value::one_of(CHECKSUMS)),
+            routes: reader.tables("routes", RouteTable::read),
             transport: reader
                 .optional("transport", value::one_of(TRANSPORTS))
                 .map_or_else(TransportKind::default, Spanned::into_inner),

@@ -5,7 +5,8 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use vrrp::{
-    Checksum, ConfigError, Family, Interval, LinkConfig, Peering, Preempt, Priority, Version, Vrid,
+    Checksum, ConfigError, Family, Interval, LinkConfig, Peering, Preempt, Priority, Route,
+    Version, Vrid,
 };
 
 use super::cidr::Cidr;
@@ -85,6 +86,8 @@ pub(crate) struct Router {
     pub(crate) group: Option<String>,
     /// The version of VRRP it speaks, one that can say the interval.
     pub(crate) version: Version,
+    /// The routes that come and go with its addresses.
+    pub(crate) routes: Vec<Route>,
     /// How it reaches the others.
     pub(crate) transport: Transport,
 }
@@ -129,7 +132,8 @@ impl Router {
         let addresses = self.addresses.iter().map(|cidr| cidr.address).collect();
         LinkConfig::new(self.vrid, source, addresses)?
             .with_version(self.version)?
-            .with_interval(self.interval)
+            .with_interval(self.interval)?
+            .with_routes(self.routes.clone())
     }
 }
 

@@ -160,6 +160,17 @@ pub(super) fn virtual_address(value: &DeValue<'_>) -> Parsed<Cidr> {
     usable(cidr.address).map(|_| cidr)
 }
 
+/// A network, which may be everything.
+pub(super) fn network(value: &DeValue<'_>) -> Parsed<Cidr> {
+    let text = text(value, "a string")?;
+    let cidr: Cidr = text.parse().map_err(|error| cidr_flaw(text, error))?;
+    if cidr.network() != cidr {
+        return Err(Flaw::new(text, "has bits set behind its prefix")
+            .hint(format!("its network is `{}`", cidr.network())));
+    }
+    Ok(cidr)
+}
+
 /// An address of a host.
 pub(super) fn ip_address(value: &DeValue<'_>) -> Parsed<IpAddr> {
     let text = text(value, "a string")?;

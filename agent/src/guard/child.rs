@@ -219,8 +219,8 @@ fn say_farewell<'a>(wills: impl Iterator<Item = (&'a Slot, &'a Will)> + Clone, c
         tracing::warn!(
             interface = slot.index,
             vrid = slot.vrid,
-            addresses = will.removals.len(),
-            "{cause}: addresses removed, priority 0 sent"
+            removed = will.removals.len(),
+            "{cause}: addresses and routes removed, priority 0 sent"
         );
     }
 }

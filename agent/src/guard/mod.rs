@@ -52,7 +52,7 @@ impl fmt::Debug for Order {
     }
 }
 
-/// 255 removals of 80 bytes and four farewells of 4 KiB, as JSON, with room to spare.
+/// 255 removals of addresses of 80 bytes, 64 of routes of 120, and four farewells of 4 KiB, as JSON, with room to spare.
 const ORDER_MAX: usize = 192 << 10;
 
 /// What comes along with an order: a socket and an alarm.

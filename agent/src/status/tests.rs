@@ -28,6 +28,7 @@ fn report() -> StatusReport {
             state: "active".to_owned(),
             priority: 150,
             addresses: vec!["192.0.2.1".parse().expect("an address")],
+            routes: vec!["0.0.0.0/0 via 192.0.2.254".to_owned()],
             advert_interval_ms: 100,
             unicast_peers: Vec::new(),
             refused: None,
@@ -84,6 +85,7 @@ virtual router web: active
   eth0, vrid 51, priority 150, advert every 100 ms
   group: edge
   addresses: 192.0.2.1
+  routes: 0.0.0.0/0 via 192.0.2.254
   peer: 192.0.2.3, priority 100, last advert 61 s ago
   last change: backup to active 60 s ago
     because no advertisement for 341 ms

@@ -141,6 +141,7 @@ fn router_status(router: &Router, status: &engine::RouterStatus, now: Instant) -
         state: group.role.to_string(),
         priority: group.config.priority().value(),
         addresses: config.addresses().to_vec(),
+        routes: config.routes().iter().map(ToString::to_string).collect(),
         advert_interval_ms: ms(config.interval().duration()),
         peer: link.peer.map(|peer| PeerStatus {
             address: peer.address,

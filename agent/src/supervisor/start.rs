@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::sleep;
-use vrrp::linux::Netlink;
+use vrrp::linux::{Leftovers, Netlink};
 use vrrp::{LinkConfig, RouterConfig};
 
 use super::{Inbox, Options, QUEUE, Supervisor, open_signals};
@@ -128,8 +128,11 @@ async fn open_listeners(binds: &[Bind], threads: usize) -> Result<Listeners, Vec
 /// Addresses that a crash left behind would make two holders once the peer takes over.
 fn remove_leftovers() {
     match Netlink::open().and_then(|mut netlink| netlink.remove_tagged()) {
-        Ok(removed) => {
-            for address in removed {
+        Ok(Leftovers { routes, addresses }) => {
+            if routes > 0 {
+                tracing::warn!(routes, "removed routes that an earlier haagent left");
+            }
+            for address in addresses {
                 tracing::warn!(%address, "removed an address that an earlier haagent left");
             }
         }

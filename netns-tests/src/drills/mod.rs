@@ -21,6 +21,7 @@ pub mod planned_stop;
 pub mod preempt;
 pub mod privileges;
 pub mod reload;
+pub mod routes;
 pub mod stale_vip;
 pub mod steady;
 pub mod vip_deleted;
@@ -35,7 +36,7 @@ use futures_util::future::LocalBoxFuture;
 use tokio::time::timeout;
 
 use crate::failure::{Failure, Result};
-use crate::program::{KEEPALIVED, Program};
+use crate::program::{IP, KEEPALIVED, Program};
 use crate::router::settings::Protocol;
 use crate::verdict::Verdict;
 
@@ -68,6 +69,7 @@ pub const DRILLS: &[Drill] = &[
     Drill { name: "vip_deleted", needs: &[], run: |b| vip_deleted::run(b).boxed_local() },
     Drill { name: "stale_vip", needs: &[], run: |binary| stale_vip::run(binary).boxed_local() },
     Drill { name: "arp_flux", needs: &[], run: |binary| arp_flux::run(binary).boxed_local() },
+    Drill { name: "routes", needs: &[IP], run: |binary| routes::run(binary).boxed_local() },
     Drill { name: "reload", needs: &[], run: |binary| reload::run(binary).boxed_local() },
     Drill { name: "bad_config", needs: &[], run: |b| bad_config::run(b).boxed_local() },
     Drill { name: "privileges", needs: &[], run: |b| privileges::run(b).boxed_local() },

@@ -23,6 +23,8 @@ pub struct Settings {
     pub family: Family,
     /// The version of VRRP.
     pub protocol: Protocol,
+    /// More lines for the virtual router.
+    pub router_extra: &'static str,
 }
 
 /// A version of VRRP, with what it decides.
@@ -67,6 +69,7 @@ impl Default for Settings {
             balance: "round_robin",
             family: Family::Ipv4,
             protocol: Protocol::V3,
+            router_extra: "",
         }
     }
 }
@@ -109,10 +112,11 @@ impl Settings {
             self.preempt,
             self.protocol.version()
         );
-        match self.protocol {
-            Protocol::V2 { password } => text + &format!("password = \"{password}\"\n"),
-            Protocol::V3 => text,
-        }
+        let password = match self.protocol {
+            Protocol::V2 { password } => format!("password = \"{password}\"\n"),
+            Protocol::V3 => String::new(),
+        };
+        text + &password + self.router_extra + "\n"
     }
 
     fn backend(&self) -> String {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::ConfigError;
 use crate::auth::Auth;
+use crate::route::{ROUTES_MAX, Route};
 use crate::types::{Interval, Priority, Vrid};
 
 /// One link of a virtual router: a VRID on an interface, what is advertised there, and how.
@@ -14,6 +15,7 @@ pub struct LinkConfig {
     interval: Interval,
     source: IpAddr,
     addresses: Vec<IpAddr>,
+    routes: Vec<Route>,
     version: Version,
 }
 
@@ -33,6 +35,7 @@ impl LinkConfig {
             interval: Interval::DEFAULT,
             source,
             addresses,
+            routes: Vec::new(),
             version: Version::V3 { checksum: Checksum::Auto },
         })
     }
@@ -53,6 +56,15 @@ impl LinkConfig {
     pub fn with_version(self, version: Version) -> Result<Self, ConfigError> {
         check_version(version, self.interval, self.source)?;
         Ok(Self { version, ..self })
+    }
+
+    /// The same with these routes, which come and go with the addresses.
+    ///
+    /// # Errors
+    /// [`ConfigError::TooManyRoutes`], [`ConfigError::BadRoute`], [`ConfigError::DuplicateRoute`].
+    pub fn with_routes(self, routes: Vec<Route>) -> Result<Self, ConfigError> {
+        check_routes(&self.addresses, &routes)?;
+        Ok(Self { routes, ..self })
     }
 
     /// Names the virtual router on the link.
@@ -77,6 +89,12 @@ impl LinkConfig {
     #[must_use]
     pub fn addresses(&self) -> &[IpAddr] {
         &self.addresses
+    }
+
+    /// The routes that come and go with the addresses: up to [`ROUTES_MAX`].
+    #[must_use]
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
     }
 
     /// The version that we speak, and the only one that we listen to.
@@ -177,6 +195,23 @@ fn check_version(version: Version, interval: Interval, source: IpAddr) -> Result
         }
         Version::V2 { .. } | Version::V3 { .. } => Ok(()),
     }
+}
+
+fn check_routes(addresses: &[IpAddr], routes: &[Route]) -> Result<(), ConfigError> {
+    if routes.len() > ROUTES_MAX {
+        return Err(ConfigError::TooManyRoutes(routes.len()));
+    }
+    for (index, route) in routes.iter().enumerate() {
+        let fits = addresses.iter().all(|address| route.is_of_family_of(*address));
+        let lives_here = route.source.is_none_or(|source| addresses.contains(&source));
+        if !(route.is_network() && fits && lives_here) {
+            return Err(ConfigError::BadRoute(route.clone()));
+        }
+        if routes[..index].iter().any(|other| other.collides_with(route)) {
+            return Err(ConfigError::DuplicateRoute(route.clone()));
+        }
+    }
+    Ok(())
 }
 
 fn check_addresses(source: IpAddr, addresses: &[IpAddr]) -> Result<(), ConfigError> {

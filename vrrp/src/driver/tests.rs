@@ -84,6 +84,14 @@ impl Platform for FakeHost {
         Ok(())
     }
 
+    fn add_routes(&mut self, _: &[Route], _: Duration) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn remove_routes(&mut self, _: &[Route]) -> Result<(), String> {
+        Ok(())
+    }
+
     fn advertise(&mut self, advert: &Advertisement, _: ChecksumForm) -> Result<(), String> {
         self.tell(Told::Advertise(advert.priority.value()));
         Ok(())
@@ -94,7 +102,7 @@ impl Platform for FakeHost {
         Ok(())
     }
 
-    fn arm(&mut self, farewell: &Advertisement, _: ChecksumForm, patience: Duration) {
+    fn arm(&mut self, _: &[Route], farewell: &Advertisement, _: ChecksumForm, patience: Duration) {
         assert_eq!(patience, Duration::from_millis(300));
         assert_eq!(farewell.priority, Priority::RELEASE);
         self.tell(Told::Arm);

@@ -10,6 +10,8 @@ mod frames;
 mod interfaces;
 mod netlink;
 mod peers;
+mod route;
+mod routes;
 mod socket;
 
 use std::cell::RefCell;
@@ -24,11 +26,13 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 pub use address::{ADDRESS_PROTOCOL, removal_request};
-pub use netlink::Netlink;
+pub use netlink::{Leftovers, Netlink};
+pub use route::{ROUTE_PROTOCOL, route_removal_request};
 
 use frames::FrameSocket;
 use interfaces::{Interface, Interfaces, Watch};
 use peers::{Heard, Peers};
+use routes::Routes;
 use socket::AdvertSocket;
 
 use crate::advertisement::Advertisement;
@@ -40,6 +44,7 @@ use crate::family::Family;
 use crate::mac::Mac;
 use crate::peering::Peering;
 use crate::platform::Platform;
+use crate::route::Route;
 use crate::types::{LinkId, Vrid};
 
 /// Pause before sockets that could not be opened are tried again.
@@ -48,7 +53,7 @@ const RETRY: Duration = Duration::from_secs(1);
 /// What must be done if this process dies or hangs while it holds addresses, prepared to the last byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Will {
-    /// Netlink requests that remove the addresses.
+    /// Netlink requests that remove the routes, then the addresses.
     pub removals: Vec<Vec<u8>>,
     /// The advertisement with priority 0, for each destination.
     pub farewells: Vec<Farewell>,
@@ -124,10 +129,11 @@ pub struct Linux<E> {
     sockets: Option<Sockets>,
     /// Addresses that we added: kernels before 5.18 do not keep the tag.
     added: BTreeSet<IpAddr>,
+    routes: Routes,
     executor: E,
     armed: Option<RouterId>,
     /// What the guard was told last.
-    farewell: Option<(Advertisement, ChecksumForm, Duration)>,
+    farewell: Option<(Vec<Route>, Advertisement, ChecksumForm, Duration)>,
     peers: Peers,
 }
 
@@ -168,6 +174,7 @@ impl<E: Executor> Linux<E> {
             told,
             sockets: None,
             added: BTreeSet::new(),
+            routes: Routes::default(),
             executor,
             armed: None,
             farewell: None,
@@ -232,8 +239,10 @@ impl<E: Executor> Linux<E> {
     /// Speaks with other peers, or otherwise, from now on.
     fn use_new_peering(&mut self) {
         self.peers.update();
-        if let (Some(_), Some((farewell, form, patience))) = (self.armed, self.farewell.take()) {
-            self.arm(&farewell, form, patience);
+        if let (Some(_), Some((routes, farewell, form, patience))) =
+            (self.armed, self.farewell.take())
+        {
+            self.arm(&routes, &farewell, form, patience);
         }
     }
 
@@ -276,6 +285,7 @@ impl<E: Executor> Platform for Linux<E> {
             if let Some(event) = self.news() {
                 return event;
             }
+            let index = self.watch.interface().index;
             let Some(sockets) = self.sockets.as_mut() else {
                 let _ = timeout(RETRY, self.watch.changed()).await;
                 continue;
@@ -290,6 +300,7 @@ impl<E: Executor> Platform for Linux<E> {
                     Err(error) => tracing::debug!(%error, "cannot receive"),
                 },
                 () = self.watch.changed() => {}
+                () = self.routes.lost(index) => return Event::RoutesLost { link: self.link },
                 () = self.peers.changed() => self.use_new_peering(),
             }
         }
@@ -334,6 +345,33 @@ impl<E: Executor> Platform for Linux<E> {
             .map_err(|error| format!("cannot remove {error} from `{}`", self.interface))
     }
 
+    fn add_routes(&mut self, routes: &[Route], lease: Duration) -> Result<(), String> {
+        let index = self.index()?;
+        let netlink = &mut self.host.netlink.borrow_mut();
+        for route in routes {
+            self.routes.add(netlink, index, route, lease).map_err(|error| {
+                format!("cannot add the route `{route}` to `{}`: {error}", self.interface)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn remove_routes(&mut self, routes: &[Route]) -> Result<(), String> {
+        let Some(index) = self.watch.interface().index else {
+            self.routes.forget();
+            return Ok(());
+        };
+        let netlink = &mut self.host.netlink.borrow_mut();
+        let mut result = Ok(());
+        for route in routes {
+            if let Err(error) = self.routes.remove(netlink, index, route) {
+                let name = &self.interface;
+                result = Err(format!("cannot remove the route `{route}` from `{name}`: {error}"));
+            }
+        }
+        result
+    }
+
     fn advertise(&mut self, advert: &Advertisement, form: ChecksumForm) -> Result<(), String> {
         let messages = self.peers.write(advert, form);
         let name = self.interface.clone();
@@ -364,7 +402,13 @@ impl<E: Executor> Platform for Linux<E> {
         Ok(())
     }
 
-    fn arm(&mut self, farewell: &Advertisement, form: ChecksumForm, patience: Duration) {
+    fn arm(
+        &mut self,
+        routes: &[Route],
+        farewell: &Advertisement,
+        form: ChecksumForm,
+        patience: Duration,
+    ) {
         let Ok(index) = self.index() else { return };
         if let Err(error) = self.sockets() {
             tracing::warn!(%error, "cannot arm the guard");
@@ -374,15 +418,17 @@ impl<E: Executor> Platform for Linux<E> {
         let messages = self.peers.write(farewell, form).into_iter();
         let farewells =
             messages.map(|(to, message)| Farewell { to: adverts.socket_address(to), message });
+        let addresses = farewell.addresses.iter().map(|ip| removal_request(index, *ip));
+        let removals = routes.iter().map(|route| route_removal_request(index, route));
         let will = Will {
-            removals: farewell.addresses.iter().map(|ip| removal_request(index, *ip)).collect(),
+            removals: removals.chain(addresses).collect(),
             farewells: farewells.collect(),
             patience,
         };
         let router = RouterId { index, family: Family::of(self.source), vrid: self.vrid };
         self.executor.arm(router, &will, adverts.sender());
         self.armed = Some(router);
-        self.farewell = Some((farewell.clone(), form, patience));
+        self.farewell = Some((routes.to_vec(), farewell.clone(), form, patience));
     }
 
     fn beat(&mut self) {

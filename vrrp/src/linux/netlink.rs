@@ -1,11 +1,11 @@
-//! Adds, renews and removes virtual addresses over netlink.
+//! Adds, renews and removes virtual addresses and routes over netlink.
 //!
 //! The kernel carries a request out while it is being sent, so nothing here waits: the answers are there when `send`
 //! returns. Many addresses go into one message.
 
 use std::io::{self, ErrorKind};
-use std::net::IpAddr;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use nix::sys::socket::{
@@ -13,21 +13,35 @@ use nix::sys::socket::{
     socket,
 };
 use rtnetlink::packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage,
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage,
     NetlinkPayload,
 };
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::address::AddressMessage;
+use rtnetlink::packet_route::route::RouteMessage;
+use rtnetlink::sys;
 
 use super::address::{inspect, leased, message};
+use super::route;
+use crate::route::Route;
 
 /// Requests in one message. Their answers find room in the socket, and its buffer takes the message.
 const BATCH_MAX: usize = 64;
 /// The longest datagram of the kernel (since Linux 4.9).
 const REPLY_MAX: usize = 32 * 1024;
 
+const NO_SUCH_ROUTE: i32 = 3;
 const NO_SUCH_DEVICE: i32 = 19;
 const NO_SUCH_ADDRESS: i32 = 99;
+
+/// What an earlier haagent left, and was removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Leftovers {
+    /// How many routes.
+    pub routes: usize,
+    /// The addresses.
+    pub addresses: Vec<IpAddr>,
+}
 
 /// A netlink socket for requests.
 #[derive(Debug)]
@@ -114,19 +128,118 @@ impl Netlink {
         self.change(Change::Remove, index, addresses)
     }
 
-    /// Removes every address of this host that carries our tag, and returns them.
+    /// Adds a route through the interface with this index, if there is none in its place.
+    ///
+    /// # Errors
+    /// What the kernel answered: [`ErrorKind::AlreadyExists`] if there is one, whosever it is.
+    pub(super) fn add_route(
+        &mut self,
+        index: u32,
+        route: &Route,
+        lease: Duration,
+    ) -> io::Result<()> {
+        let request = RouteNetlinkMessage::NewRoute(route::leased(index, route, lease));
+        self.request(request, NLM_F_CREATE | NLM_F_EXCL)
+    }
+
+    /// Renews the lease of a route that is ours. Only routes of IPv6 have one.
     ///
     /// # Errors
     /// What the kernel answered.
-    pub fn remove_tagged(&mut self) -> io::Result<Vec<IpAddr>> {
-        let mut removed = Vec::new();
+    pub(super) fn renew_route(
+        &mut self,
+        index: u32,
+        route: &Route,
+        lease: Duration,
+    ) -> io::Result<()> {
+        if route.destination.is_ipv4() {
+            return Ok(());
+        }
+        let request = RouteNetlinkMessage::NewRoute(route::leased(index, route, lease));
+        // Without NLM_F_EXCL the kernel gives the route that is there its new lifetime, and then says that it is there.
+        match self.request(request, NLM_F_CREATE) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Removes a route if it is ours; a route or interface that is gone already is no error.
+    ///
+    /// # Errors
+    /// What the kernel answered.
+    pub(super) fn remove_route(&mut self, index: u32, route: &Route) -> io::Result<()> {
+        self.remove_route_by(route::message(index, route))
+    }
+
+    fn remove_route_by(&mut self, message: RouteMessage) -> io::Result<()> {
+        match self.request(RouteNetlinkMessage::DelRoute(message), 0) {
+            Err(error) if matches!(error.raw_os_error(), Some(NO_SUCH_ROUTE | NO_SUCH_DEVICE)) => {
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    /// Removes every route and every address of this host that carries our tag.
+    ///
+    /// # Errors
+    /// What the kernel answered; the addresses are tried even if the routes are refused.
+    pub fn remove_tagged(&mut self) -> io::Result<Leftovers> {
+        let routes = self.remove_tagged_routes();
+        let mut addresses = Vec::new();
         for message in self.addresses()? {
             if let Some((address, true)) = inspect(&message) {
                 self.remove(message.header.index, &[address]).map_err(|error| error.error)?;
-                removed.push(address);
+                addresses.push(address);
+            }
+        }
+        Ok(Leftovers { routes: routes?, addresses })
+    }
+
+    fn remove_tagged_routes(&mut self) -> io::Result<usize> {
+        let mut strict = Self::strict()?;
+        let mut removed = 0;
+        for family in [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)] {
+            for answer in strict.dump(RouteNetlinkMessage::GetRoute(route::all_tagged(family)))? {
+                if let RouteNetlinkMessage::NewRoute(message) = answer
+                    && route::is_tagged(&message)
+                {
+                    self.remove_route_by(message)?;
+                    removed += 1;
+                }
             }
         }
         Ok(removed)
+    }
+
+    /// A socket that has the kernel check requests strictly: only so does it choose routes by their tag, and not tell
+    /// all that there are, which may be a million.
+    fn strict() -> io::Result<Self> {
+        let socket = sys::Socket::new(sys::protocols::NETLINK_ROUTE)?;
+        socket.set_non_blocking(true)?;
+        socket.set_netlink_get_strict_chk(true)?;
+        let socket = socket.as_fd().try_clone_to_owned()?;
+        connect(socket.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
+        Ok(Self { socket, sequence: 0, buffer: vec![0; REPLY_MAX] })
+    }
+
+    /// Makes one request, and waits for its answer.
+    fn request(&mut self, request: RouteNetlinkMessage, flags: u16) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        self.put(&mut bytes, request, flags | NLM_F_ACK);
+        self.send(&bytes)?;
+        loop {
+            for (sequence, payload) in self.receive()? {
+                if let NetlinkPayload::Error(answer) = payload
+                    && sequence == self.sequence
+                {
+                    return match answer.code {
+                        Some(_) => Err(answer.to_io()),
+                        None => Ok(()),
+                    };
+                }
+            }
+        }
     }
 
     /// Makes the same change to each address.
@@ -201,19 +314,27 @@ impl Netlink {
 
     /// Every address of this host.
     fn addresses(&mut self) -> io::Result<Vec<AddressMessage>> {
-        let mut request = Vec::new();
         let everything = RouteNetlinkMessage::GetAddress(AddressMessage::default());
-        self.put(&mut request, everything, NLM_F_DUMP);
-        self.send(&request)?;
-        let mut addresses = Vec::new();
+        let answers = self.dump(everything)?.into_iter();
+        let addresses = answers.filter_map(|answer| match answer {
+            RouteNetlinkMessage::NewAddress(address) => Some(address),
+            _ => None,
+        });
+        Ok(addresses.collect())
+    }
+
+    /// Everything that the kernel answers to a request for a list.
+    fn dump(&mut self, request: RouteNetlinkMessage) -> io::Result<Vec<RouteNetlinkMessage>> {
+        let mut bytes = Vec::new();
+        self.put(&mut bytes, request, NLM_F_DUMP);
+        self.send(&bytes)?;
+        let mut answers = Vec::new();
         loop {
             for (sequence, payload) in self.receive()? {
                 match payload {
                     _ if sequence != self.sequence => {}
-                    NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewAddress(address)) => {
-                        addresses.push(address);
-                    }
-                    NetlinkPayload::Done(_) => return Ok(addresses),
+                    NetlinkPayload::InnerMessage(answer) => answers.push(answer),
+                    NetlinkPayload::Done(_) => return Ok(answers),
                     NetlinkPayload::Error(error) => return Err(error.to_io()),
                     _ => {}
                 }

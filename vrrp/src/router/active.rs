@@ -1,11 +1,12 @@
 //! What an active router does while it stays active, and how it finds that it must not.
 
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::VirtualRouter;
 use super::losses::{LOSSES_MAX, LOSSES_WITHIN};
 use crate::event::{Action, Reason};
+use crate::route::Route;
 use crate::state::{ActiveState, BackupState, State};
 use crate::types::LinkId;
 
@@ -102,6 +103,28 @@ impl VirtualRouter {
         }
         let addresses = vec![address];
         self.actions.push(Action::AddAddresses { link, addresses: addresses.clone(), lease });
+        // The kernel removed these with it, or took away their source.
+        let depends = |route: &Route| route.source == Some(address);
+        let routes: Vec<_> =
+            self.config.link(link).routes().iter().filter(|it| depends(it)).cloned().collect();
+        if !routes.is_empty() {
+            self.actions.push(Action::RemoveRoutes { link, routes });
+            self.add_routes(link, depends);
+        }
         self.actions.push(Action::Announce { link, addresses });
     }
+
+    /// All of them: who removes one often removes others, too.
+    pub(super) fn restore_routes(&mut self, active: &ActiveState, link: LinkId, now: Instant) {
+        let last = &mut self.links[link.index()].routes_restored_at;
+        let is_soon = last.is_some_and(|at| now.saturating_duration_since(at) < ROUTES_SPACING);
+        if active.holds_addresses() && !is_soon {
+            *last = Some(now);
+            self.add_routes(link, |_| true);
+        }
+    }
 }
+
+/// The least time between two restorations of routes besides the renewals, so that another program that removes them
+/// cannot keep us busy.
+pub const ROUTES_SPACING: Duration = Duration::from_millis(100);

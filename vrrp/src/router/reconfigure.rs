@@ -65,6 +65,7 @@ impl VirtualRouter {
     ) {
         let (before, after) = (old.link(link), self.config.link(link));
         let addresses_changed = before.addresses() != after.addresses();
+        let routes_changed = before.routes() != after.routes() && active.holds_addresses();
         let holding_changed = addresses_changed && active.holds_addresses();
         let advert_changed = addresses_changed
             || old.priority() != self.config.priority()
@@ -73,6 +74,8 @@ impl VirtualRouter {
         if holding_changed {
             self.add_addresses(link);
             holding.renewed_at = now;
+        } else if routes_changed {
+            self.add_routes(link, |_| true);
         }
         if advert_changed {
             self.send(link, self.config.priority());
@@ -86,6 +89,14 @@ impl VirtualRouter {
 
     /// From all links before any is added: an address may move from one to another.
     fn remove_dropped(&mut self, old: &RouterConfig) {
+        for link in self.config.link_ids() {
+            let kept = self.config.link(link).routes();
+            let dropped = old.link(link).routes().iter().filter(|route| !kept.contains(route));
+            let routes: Vec<_> = dropped.cloned().collect();
+            if !routes.is_empty() {
+                self.actions.push(Action::RemoveRoutes { link, routes });
+            }
+        }
         for link in self.config.link_ids() {
             let kept = self.config.link(link).addresses();
             let is_dropped = |address: &&IpAddr| !kept.contains(address);

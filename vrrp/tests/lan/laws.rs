@@ -238,7 +238,14 @@ impl Laws {
                     "host {index} adds an address that the old holder may still have"
                 );
             }
-            Action::RemoveAddresses { .. } => {}
+            Action::AddRoutes { .. } => {
+                law!(
+                    !host.held.is_empty(),
+                    "I1 routes follow the addresses",
+                    "host {index} adds a route and holds no address"
+                );
+            }
+            Action::RemoveRoutes { .. } | Action::RemoveAddresses { .. } => {}
         }
         Ok(())
     }

@@ -46,6 +46,7 @@ impl World {
             | Event::Timer
             | Event::Advertisement { .. }
             | Event::Link { .. }
+            | Event::RoutesLost { .. }
             | Event::ActionFailed(_)
             | Event::Reconfigure(_) => Ok(()),
         }
@@ -102,6 +103,7 @@ impl World {
             | Event::Advertisement { .. }
             | Event::Link { .. }
             | Event::AddressLost { .. }
+            | Event::RoutesLost { .. }
             | Event::ActionFailed(_) => {}
         }
         Ok(())
@@ -153,7 +155,7 @@ impl World {
                 }
                 self.send(index, link, &advert, form);
             }
-            Action::Announce { .. } => {}
+            Action::AddRoutes { .. } | Action::RemoveRoutes { .. } | Action::Announce { .. } => {}
         }
         Outcome::Done
     }
@@ -214,6 +216,7 @@ fn brief(event: &Event) -> String {
         | Event::Timer
         | Event::Link { .. }
         | Event::AddressLost { .. }
+        | Event::RoutesLost { .. }
         | Event::ActionFailed(_)
         | Event::Reconfigure(_) => format!("{event:?}"),
     }

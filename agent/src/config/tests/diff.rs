@@ -89,6 +89,7 @@ fn routers() -> impl Strategy<Value = Vec<Router>> {
                     preempt: Preempt::Never,
                     group,
                     version: Version::V3 { checksum: Checksum::Auto },
+                    routes: Vec::new(),
                     transport: Transport::Multicast,
                 })
                 .collect()

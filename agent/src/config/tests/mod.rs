@@ -12,6 +12,7 @@ mod priorities;
 mod reading;
 mod rendering;
 mod routers;
+mod routes;
 mod unicast;
 mod values;
 mod virtual_addresses;

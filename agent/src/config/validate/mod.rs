@@ -10,6 +10,7 @@ mod nodes;
 mod priorities;
 mod repeats;
 mod routers;
+mod routes;
 mod transports;
 mod versions;
 
@@ -38,6 +39,7 @@ pub(super) fn validate(
     priorities::check(file, problems);
     versions::check(file, problems);
     groups::check(file, problems);
+    routes::check(file, host, problems);
     transports::check(file, this, host, problems);
     frontends::check(file, host, problems);
     backends::check(file, host, problems);

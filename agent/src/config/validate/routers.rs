@@ -15,7 +15,7 @@ use crate::host::{HostFacts, Interface};
 
 use super::priorities::priority;
 use super::repeats::{Repeat, check_names, repeats};
-use super::{transports, versions};
+use super::{routes, transports, versions};
 
 /// Checks the virtual routers, as `this` node on this host takes part in them.
 pub(super) fn check(
@@ -48,6 +48,7 @@ pub(super) fn router(file: &File, table: &RouterTable, node: &NodeTable) -> Opti
         preempt: *table.preempt.get_ref(),
         group: table.group.as_ref().map(|group| group.get_ref().clone()),
         version: versions::version(table),
+        routes: table.routes.iter().map(|it| routes::route(table, it)).collect::<Option<_>>()?,
         transport: transports::transport(file, table, node)?,
     })
 }
