@@ -90,6 +90,7 @@ impl Host {
                 assert!(!is_release || self.held.is_empty(), "let go while holding");
                 let _ = advert.encode(address(10), [224, 0, 0, 18].into(), form);
             }
+            Action::AddRoutes { .. } | Action::RemoveRoutes { .. } => {}
             Action::Announce { link, addresses } => {
                 assert!(addresses.iter().all(|&address| self.held.contains(&(link, address))));
             }
