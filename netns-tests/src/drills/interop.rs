@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
+use super::unicast::UNICAST;
 use crate::failure::{Failure, Result, eventually};
 use crate::lab::Family;
 use crate::lab::holders::Holding;
@@ -67,6 +68,41 @@ pub async fn ipv6(binary: PathBuf) -> Result<Verdict> {
     win_and_lose(binary, Settings { family: Family::Ipv6, ..Settings::default() }).await
 }
 
+/// The same by unicast.
+///
+/// # Errors
+/// When it cannot be brought to its end.
+pub async fn unicast_stronger(
+    binary: PathBuf,
+    family: Family,
+    protocol: Protocol,
+) -> Result<Verdict> {
+    win_and_lose(binary, by_unicast(family, Settings { protocol, ..Settings::default() })).await
+}
+
+/// The drill in which `haagent` is the weaker box, by unicast.
+///
+/// # Errors
+/// When it cannot be brought to its end.
+pub async fn unicast_weaker(binary: PathBuf) -> Result<Verdict> {
+    wait_and_give_back(binary, by_unicast(Family::Ipv4, Settings::default())).await
+}
+
+/// Over IPv6, from link-local addresses.
+fn by_unicast(family: Family, settings: Settings) -> Settings {
+    let (router_extra, keepalived_extra) = match family {
+        Family::Ipv4 => {
+            (UNICAST, "  unicast_src_ip 192.168.8.3\n  unicast_peer {\n    192.168.8.2\n  }\n")
+        }
+        Family::Ipv6 => (
+            "transport = \"unicast\"\n\
+             sources = { router-a = \"fe80::2\", router-b = \"fe80::3\" }\n",
+            "  unicast_src_ip fe80::3\n  unicast_peer {\n    fe80::2\n  }\n",
+        ),
+    };
+    Settings { family, router_extra, keepalived_extra, ..settings }
+}
+
 async fn win_and_lose(binary: PathBuf, settings: Settings) -> Result<Verdict> {
     let settings = Settings { preempt: "immediate", ..settings };
     let mut mixed = Mixed::start(&binary, settings).await?;
@@ -105,7 +141,12 @@ async fn start_and_win(mixed: &mut Mixed) -> Result<()> {
 /// # Errors
 /// When it cannot be brought to its end.
 pub async fn weaker(binary: PathBuf, protocol: Protocol) -> Result<Verdict> {
-    let settings = Settings { priorities: [100, 150], protocol, ..Settings::default() };
+    wait_and_give_back(binary, Settings { protocol, ..Settings::default() }).await
+}
+
+async fn wait_and_give_back(binary: PathBuf, settings: Settings) -> Result<Verdict> {
+    let protocol = settings.protocol;
+    let settings = Settings { priorities: [100, 150], ..settings };
     let mut mixed = Mixed::start(&binary, settings).await?;
     mixed.pair.boxes[A].start().await?;
     let checksum = mixed

@@ -24,6 +24,7 @@ pub mod reload;
 pub mod routes;
 pub mod stale_vip;
 pub mod steady;
+pub mod unicast;
 pub mod vip_deleted;
 pub mod worker_crash;
 pub mod worker_loop;
@@ -36,6 +37,7 @@ use futures_util::future::LocalBoxFuture;
 use tokio::time::timeout;
 
 use crate::failure::{Failure, Result};
+use crate::lab::Family;
 use crate::program::{IP, KEEPALIVED, Program};
 use crate::router::settings::Protocol;
 use crate::verdict::Verdict;
@@ -73,6 +75,7 @@ pub const DRILLS: &[Drill] = &[
     Drill { name: "reload", needs: &[], run: |binary| reload::run(binary).boxed_local() },
     Drill { name: "bad_config", needs: &[], run: |b| bad_config::run(b).boxed_local() },
     Drill { name: "privileges", needs: &[], run: |b| privileges::run(b).boxed_local() },
+    Drill { name: "unicast", needs: &[], run: |binary| unicast::run(binary).boxed_local() },
     Drill { name: "ipv6", needs: &[], run: |binary| ipv6::run(binary).boxed_local() },
     Drill {
         name: "interop_stronger",
@@ -98,6 +101,26 @@ pub const DRILLS: &[Drill] = &[
         name: "interop_ipv6",
         needs: &[KEEPALIVED],
         run: |binary| interop::ipv6(binary).boxed_local(),
+    },
+    Drill {
+        name: "interop_unicast_stronger",
+        needs: &[KEEPALIVED],
+        run: |b| interop::unicast_stronger(b, Family::Ipv4, Protocol::V3).boxed_local(),
+    },
+    Drill {
+        name: "interop_unicast_weaker",
+        needs: &[KEEPALIVED],
+        run: |binary| interop::unicast_weaker(binary).boxed_local(),
+    },
+    Drill {
+        name: "interop_unicast_v2",
+        needs: &[KEEPALIVED],
+        run: |b| interop::unicast_stronger(b, Family::Ipv4, V2).boxed_local(),
+    },
+    Drill {
+        name: "interop_unicast_ipv6",
+        needs: &[KEEPALIVED],
+        run: |b| interop::unicast_stronger(b, Family::Ipv6, Protocol::V3).boxed_local(),
     },
 ];
 

@@ -109,11 +109,12 @@ fn config_text(settings: &Settings) -> String {
         }
         Protocol::V3 => String::new(),
     };
+    let more = settings.keepalived_extra;
     let (version, priority) = (protocol.version(), priorities[B]);
     format!(
         "global_defs {{\n  router_id lab\n  vrrp_version {version}\n}}\n\
          vrrp_instance web {{\n  state BACKUP\n  interface eth0\n  virtual_router_id {VRID}\n  \
-         priority {priority}\n  advert_int {}\n{authentication}  virtual_ipaddress {{\n    {addresses}\n  }}\n}}\n",
+         priority {priority}\n  advert_int {}\n{authentication}{more}  virtual_ipaddress {{\n    {addresses}\n  }}\n}}\n",
         protocol.advert_interval().as_secs_f64()
     )
 }

@@ -25,6 +25,8 @@ pub struct Settings {
     pub protocol: Protocol,
     /// More lines for the virtual router.
     pub router_extra: &'static str,
+    /// More lines for that of keepalived.
+    pub keepalived_extra: &'static str,
 }
 
 /// A version of VRRP, with what it decides.
@@ -70,6 +72,7 @@ impl Default for Settings {
             family: Family::Ipv4,
             protocol: Protocol::V3,
             router_extra: "",
+            keepalived_extra: "",
         }
     }
 }
