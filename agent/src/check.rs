@@ -33,12 +33,22 @@ pub(crate) fn problems_in(
     config::load(source, node, host)
 }
 
+/// Logs what is not yet so on this host.
+pub(crate) fn warn_of(config: &Config) {
+    if let Some(warnings) = &config.warnings {
+        tracing::warn!("the config is in force, but:\n{warnings}");
+    }
+}
+
 fn judge(path: &Path, node: &NodeChoice, host: &HostFacts, run_directory: &Path) -> Verdict {
     match Source::read(path) {
         Ok(source) => match problems_in(&source, node, host)
             .and_then(|config| free_to_bind(config, &source, run_directory))
         {
-            Ok(config) => Verdict::Good(format!("{}: ok, {}", source.name, summary(&config))),
+            Ok(config) => Verdict::Good {
+                summary: format!("{}: ok, {}", source.name, summary(&config)),
+                warnings: config.warnings,
+            },
             Err(problems) => Verdict::Bad(problems),
         },
         Err(error) => Verdict::Unchecked { hint: error.hint(), error: error.to_string() },
@@ -63,8 +73,11 @@ fn free_to_bind(
 }
 
 enum Verdict {
-    /// The config is good; the text says what is in it.
-    Good(String),
+    /// The config is good; the summary says what is in it, the warnings what is not yet so on this host.
+    Good {
+        summary: String,
+        warnings: Option<Diagnostics>,
+    },
     Bad(Diagnostics),
     /// It cannot be told.
     Unchecked {
@@ -76,7 +89,7 @@ enum Verdict {
 impl Verdict {
     fn code(&self) -> u8 {
         match self {
-            Self::Good(_) => 0,
+            Self::Good { .. } => 0,
             Self::Bad(_) => 1,
             Self::Unchecked { .. } => 2,
         }
@@ -84,7 +97,12 @@ impl Verdict {
 
     fn print(&self, out: &mut impl Write, err: &mut impl Write) -> io::Result<()> {
         match self {
-            Self::Good(summary) => writeln!(out, "{summary}"),
+            Self::Good { summary, warnings } => {
+                if let Some(warnings) = warnings {
+                    writeln!(err, "{warnings}\n")?;
+                }
+                writeln!(out, "{summary}")
+            }
             Self::Bad(problems) => {
                 writeln!(err, "{problems}\n\n{}", count(problems.len(), "problem"))
             }

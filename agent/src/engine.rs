@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, LocalSet};
 use tokio::time::timeout;
 use vrrp::driver::{self, Driver};
-use vrrp::linux::{Host, Linux};
+use vrrp::linux::{Host, Linux, SourceRules};
 use vrrp::{LinkConfig, LinkId, Peering, Role, RouterConfig};
 
 use crate::config::RouterKey;
@@ -59,7 +59,7 @@ impl RouterStatus {
 
 enum Command {
     Guard(OwnedFd),
-    Configure(Vec<GroupSettings>, oneshot::Sender<io::Result<()>>),
+    Configure(Vec<GroupSettings>, SourceRules, oneshot::Sender<io::Result<()>>),
     Start,
     Release(oneshot::Sender<()>),
 }
@@ -94,10 +94,14 @@ impl Engine {
         self.send(Command::Guard(socket)).await;
     }
 
-    /// Makes these the virtual routers; those that did not change are not touched.
-    pub(crate) async fn configure(&self, groups: Vec<GroupSettings>) -> io::Result<()> {
+    /// Makes these the virtual routers; those that did not change are not touched. They send from what the rules choose.
+    pub(crate) async fn configure(
+        &self,
+        groups: Vec<GroupSettings>,
+        rules: SourceRules,
+    ) -> io::Result<()> {
         let (done, answer) = oneshot::channel();
-        self.send(Command::Configure(groups, done)).await;
+        self.send(Command::Configure(groups, rules, done)).await;
         answer.await.unwrap_or_else(|_| Err(io::Error::other("the VRRP thread is gone")))
     }
 
@@ -172,8 +176,8 @@ impl Fleet {
                     self.guard.replace(socket);
                     self.tell_all(|| driver::Command::Rearm).await;
                 }
-                Command::Configure(groups, done) => {
-                    let _ = done.send(self.configure(groups).await);
+                Command::Configure(groups, rules, done) => {
+                    let _ = done.send(self.configure(groups, rules).await);
                 }
                 Command::Start => {
                     self.started = true;
@@ -214,7 +218,12 @@ impl Fleet {
     }
 
     /// What is gone or made anew lets go of its addresses before anything takes them up.
-    async fn configure(&mut self, groups: Vec<GroupSettings>) -> io::Result<()> {
+    async fn configure(
+        &mut self,
+        groups: Vec<GroupSettings>,
+        rules: SourceRules,
+    ) -> io::Result<()> {
+        self.host().await?.choose_sources_by(rules);
         let stale: Vec<_> = self
             .groups
             .values()

@@ -80,6 +80,10 @@ pub(crate) struct RouterStatus {
     pub(crate) group: Option<String>,
     /// `up` or `down`.
     pub(crate) link: String,
+    /// What keeps the link down, in words, if something does.
+    pub(crate) obstacle: Option<String>,
+    /// The address that it sends from, once there is one.
+    pub(crate) source: Option<IpAddr>,
     /// `initialize`, `backup` or `active`.
     pub(crate) state: String,
     pub(crate) priority: u8,
@@ -177,6 +181,9 @@ impl Display for RouterStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, state, interface, vrid, version, priority, .. } = self;
         writeln!(f, "virtual router {name}: {state}")?;
+        if let Some(obstacle) = &self.obstacle {
+            writeln!(f, "  {obstacle}")?;
+        }
         let interval = self.advert_interval_ms;
         let version = if *version == 2 { ", version 2" } else { "" };
         writeln!(

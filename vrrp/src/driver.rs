@@ -6,6 +6,7 @@
 //! claims nothing more once the guard may have let go for it.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use futures_util::future::select_all;
@@ -56,6 +57,10 @@ pub struct Status {
 pub struct LinkStatus {
     /// Whether it can carry packets.
     pub state: LinkState,
+    /// What keeps it down, in words, if something does.
+    pub obstacle: Option<String>,
+    /// The address that we send from.
+    pub source: IpAddr,
     /// The last router heard there.
     pub peer: Option<Peer>,
     /// Counted since the start.
@@ -288,6 +293,8 @@ fn status_of<P: Platform>(
         state: router.link_state(id),
         peer: router.peer(id).copied(),
         counters: router.counters(id).clone(),
+        source: router.source(id),
+        obstacle: link.platform.obstacle().map(str::to_owned),
         decode_errors: link.platform.decode_errors().clone(),
     };
     Status {

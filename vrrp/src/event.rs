@@ -39,6 +39,15 @@ pub enum Event {
         /// How it is now.
         state: LinkState,
     },
+    /// The address that the host sends from on a link, told before the link comes up and whenever it changes.
+    ///
+    /// It stands in for the one in the settings, and makes us another participant if it changes.
+    Source {
+        /// Which one.
+        link: LinkId,
+        /// The interface's own address, over IPv6 its link-local one.
+        source: IpAddr,
+    },
     /// A virtual address that we hold was removed by someone else.
     AddressLost {
         /// Where it was.
@@ -64,6 +73,7 @@ impl Event {
         match self {
             Self::Advertisement { link, .. }
             | Self::Link { link, .. }
+            | Self::Source { link, .. }
             | Self::AddressLost { link, .. }
             | Self::RoutesLost { link } => Some(*link),
             Self::Startup

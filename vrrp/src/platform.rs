@@ -13,7 +13,7 @@ use crate::route::Route;
 ///
 /// Errors are texts for the operator: they become the reason of a fault.
 pub trait Platform {
-    /// The next advertisement, change of the link, lost address or lost route on this link. Cancel-safe.
+    /// The next advertisement, change of the link or of our source, lost address or lost route on this link. Cancel-safe.
     fn next_event(&mut self) -> impl Future<Output = Event>;
 
     /// An advertisement that waits unread, if there is one: they are looked at before a timer is believed.
@@ -71,6 +71,9 @@ pub trait Platform {
 
     /// Takes back what [`arm`](Self::arm) said.
     fn disarm(&mut self);
+
+    /// What keeps the link down, in words, if something does.
+    fn obstacle(&self) -> Option<&str>;
 
     /// Packets that were no valid advertisement.
     fn decode_errors(&self) -> &DecodeErrors;

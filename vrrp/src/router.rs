@@ -38,6 +38,7 @@ mod hear;
 mod losses;
 mod reconfigure;
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crate::advertisement::Advertisement;
@@ -71,6 +72,8 @@ pub struct VirtualRouter {
 #[derive(Clone, Debug)]
 struct Link {
     state: LinkState,
+    /// What the host chose to send from.
+    source: Option<IpAddr>,
     peer: Option<Peer>,
     counters: Counters,
     losses: Losses,
@@ -82,6 +85,7 @@ impl Link {
     fn new() -> Self {
         Self {
             state: LinkState::Up,
+            source: None,
             peer: None,
             counters: Counters::default(),
             losses: Losses::default(),
@@ -198,6 +202,13 @@ impl VirtualRouter {
                 self.release();
             }
 
+            (State::Initialize(_), Event::Source { link, source }) => {
+                self.links[link.index()].source = Some(source);
+            }
+            (State::Backup(_) | State::Active(_), Event::Source { link, source }) => {
+                self.change_source(link, source, now);
+            }
+
             (State::Initialize(_) | State::Backup(_), Event::AddressLost { .. }) => {}
             (State::Active(active), Event::AddressLost { link, address }) => {
                 self.restore_or_fail(&active, link, address, now);
@@ -239,6 +250,12 @@ impl VirtualRouter {
     #[must_use]
     pub fn state(&self) -> &State {
         &self.state
+    }
+
+    /// The address that we send from on a link: the host's choice, else that of the settings.
+    #[must_use]
+    pub fn source(&self, link: LinkId) -> IpAddr {
+        self.links[link.index()].source.unwrap_or_else(|| self.config.link(link).source())
     }
 
     /// The settings in force.

@@ -396,3 +396,29 @@ fn another_vrid_is_not_ours() {
     active.is(Role::Active);
     assert_eq!(active.router.counters(LinkId::FIRST).vrid_errors, 1);
 }
+
+// ---- the address that we send from
+
+#[test]
+fn the_host_may_choose_the_source() {
+    let unspecified = "0.0.0.0".parse().expect("an address");
+    let link = vrrp::LinkConfig::new(crate::subject::vrid(), unspecified, vec![VIP]);
+    let config = vrrp::RouterConfig::new(link.expect("valid settings"));
+    let mut router = Subject::stopped(config.clone());
+    router.on(Event::Source { link: LinkId::FIRST, source: host(10) }).nothing();
+    router.on(Event::Startup).nothing();
+    router.after(ACTIVE_DOWN).does(TAKES_OVER);
+    router.on(Event::Reconfigure(config)).nothing();
+    router.hears(advert(10, 100)).nothing();
+    router.hears(advert(11, 100)).does("remove .100, advertise 100");
+}
+
+#[test]
+fn another_source_is_another_participant() {
+    let source = |last| Event::Source { link: LinkId::FIRST, source: host(last) };
+    let mut active = Subject::in_active(settings());
+    active.on(source(10)).nothing();
+    active.on(source(20)).does("remove .100, advertise 0");
+    active.is(Role::Backup);
+    active.because("new links, VRID, source address or version");
+}

@@ -87,7 +87,12 @@ fn events() -> impl Strategy<Value = Event> {
     let lost = (0..3usize)
         .prop_map(LinkId::new)
         .prop_map(|link| Event::AddressLost { link, address: host_on(link, 100) });
+    let source = (0..3usize, 8..13u8).prop_map(|(link, source)| {
+        let link = LinkId::new(link);
+        Event::Source { link, source: host_on(link, source) }
+    });
     prop_oneof![
+        1 => source,
         4 => Just(Event::Startup),
         1 => Just(Event::Shutdown),
         2 => Just(Event::Timer),

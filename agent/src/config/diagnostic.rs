@@ -33,18 +33,30 @@ pub(crate) struct Diagnostic {
     message: String,
     first: Option<Span>,
     hint: Option<String>,
+    is_warning: bool,
 }
 
 impl Diagnostic {
     /// A problem with the text at `span`; the message is lower case, its subject first, values in backticks.
     pub(crate) fn new(span: Span, message: impl Into<String>) -> Self {
-        Self { span, message: shortened(message.into()), first: None, hint: None }
+        let message = shortened(message.into());
+        Self { span, message, first: None, hint: None, is_warning: false }
     }
 
     /// Points to the place that this one repeats.
     pub(crate) fn first_at(mut self, span: Span) -> Self {
         self.first = Some(span);
         self
+    }
+
+    /// Makes it one that may pass by itself: the config is good all the same.
+    pub(crate) fn warning(self) -> Self {
+        Self { is_warning: true, ..self }
+    }
+
+    /// Whether the config is good all the same.
+    pub(crate) const fn is_warning(&self) -> bool {
+        self.is_warning
     }
 
     /// Says the way out.
@@ -67,7 +79,8 @@ impl Diagnostic {
         let annotation = AnnotationKind::Primary.span(span).label(label);
         let shown = masked(&source.text);
         let snippet = Snippet::source(&shown).path(&source.name).annotation(annotation);
-        let mut report = vec![Level::ERROR.primary_title(&self.message).element(snippet)];
+        let level = if self.is_warning { Level::WARNING } else { Level::ERROR };
+        let mut report = vec![level.primary_title(&self.message).element(snippet)];
         if let Some(hint) = &self.hint {
             let title = Level::HELP.with_name("hint").secondary_title(hint);
             report.push(Group::with_title(title));

@@ -29,7 +29,7 @@ mod value;
 pub(crate) use cidr::Cidr;
 pub(crate) use diagnostic::{Diagnostic, Diagnostics};
 pub(crate) use diff::{Change, diff};
-pub(crate) use model::{Bind, Config, Router, RouterKey, wanted_source};
+pub(crate) use model::{Bind, Config, Router, RouterKey};
 pub(crate) use source::Source;
 
 use crate::host::HostFacts;
@@ -52,8 +52,9 @@ pub(crate) fn load(
     let mut problems = Vec::new();
     let config = file::File::read(source, &mut problems)
         .and_then(|file| validate::validate(&file, source, node, host, &mut problems));
-    match config {
-        Some(config) if problems.is_empty() => Ok(config),
-        _ => Err(Diagnostics::new(source, problems)),
+    let problems = (!problems.is_empty()).then(|| Diagnostics::new(source, problems));
+    match (config, problems) {
+        (Some(config), warnings) => Ok(Config { warnings, ..config }),
+        (None, problems) => Err(problems.unwrap_or_else(|| Diagnostics::new(source, Vec::new()))),
     }
 }

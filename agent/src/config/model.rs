@@ -1,17 +1,17 @@
 //! What the config says, once it is known to be right.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use vrrp::linux::SourceRules;
 use vrrp::{
     Checksum, ConfigError, Family, Interval, LinkConfig, Peering, Preempt, Priority, Route,
     Version, Vrid,
 };
 
 use super::cidr::Cidr;
-use super::diagnostic::Span;
-use crate::host::HostFacts;
+use super::diagnostic::{Diagnostics, Span};
 
 /// A valid config, as seen by one of the boxes that share the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub(crate) struct Config {
     pub(crate) proxy: proxy::config::Config,
     /// Every address that the proxy listens on, in the order of the file.
     pub(crate) binds: Vec<Bind>,
+    /// What is right, but not yet so on this host.
+    pub(crate) warnings: Option<Diagnostics>,
     /// SHA-256 of the text, in hexadecimal: equal on two boxes with the same file.
     pub(crate) digest: String,
 }
@@ -127,8 +129,13 @@ impl Router {
         Peering { transport, mirrors_checksums }
     }
 
-    /// The link of an election, which sends from `source`.
-    pub(crate) fn link(&self, source: IpAddr) -> Result<LinkConfig, ConfigError> {
+    /// The link of an election, which sends with unicast from the address in the file, else from what the host chooses.
+    pub(crate) fn link(&self) -> Result<LinkConfig, ConfigError> {
+        let source = match (&self.transport, self.family()) {
+            (Transport::Unicast { source, .. }, _) => *source,
+            (Transport::Multicast, Family::Ipv4) => Ipv4Addr::UNSPECIFIED.into(),
+            (Transport::Multicast, Family::Ipv6) => Ipv6Addr::UNSPECIFIED.into(),
+        };
         let addresses = self.addresses.iter().map(|cidr| cidr.address).collect();
         LinkConfig::new(self.vrid, source, addresses)?
             .with_version(self.version)?
@@ -191,37 +198,13 @@ impl Config {
         groups
     }
 
-    /// The address that a virtual router sends from: with unicast the one in the file, else a lasting address of its
-    /// interface, link-local for IPv6.
-    ///
-    /// That of this node if it is there, else the first one in the network of a
-    /// virtual address, else the first one. Never a virtual address that we
-    /// hold, for it leaves with the role. `None` if the interface has no
-    /// other address, or if nothing is known about the host.
-    pub(crate) fn source_address(&self, router: &Router, host: &HostFacts) -> Option<IpAddr> {
-        if let Transport::Unicast { source, .. } = router.transport {
-            return Some(source);
+    /// How the addresses that virtual routers send from are chosen.
+    pub(crate) fn source_rules(&self) -> SourceRules {
+        let virtual_addresses = self.routers.iter().flat_map(|router| &router.addresses);
+        SourceRules {
+            preferred: self.node.as_ref().map(|node| node.address),
+            virtual_addresses: virtual_addresses.map(|virt| virt.address).collect(),
         }
-        let own: Vec<Cidr> = host
-            .interface(&router.interface)?
-            .addresses
-            .iter()
-            .copied()
-            .filter(|own| is_source(router.family(), own.address) && !self.holds(*own))
-            .collect();
-        let node = self.node.as_ref().map(|node| node.address);
-        let near = |own: &Cidr| router.addresses.iter().any(|virt| own.contains(virt.address));
-        own.iter()
-            .find(|own| Some(own.address) == node)
-            .or_else(|| own.iter().find(|own| near(own)))
-            .or_else(|| own.first())
-            .map(|own| own.address)
-    }
-
-    /// Is this address of the host one that we added, because a virtual router is active?
-    fn holds(&self, own: Cidr) -> bool {
-        let mut virtual_addresses = self.routers.iter().flat_map(|router| &router.addresses);
-        own.is_single() && virtual_addresses.any(|virt| virt.address == own.address)
     }
 }
 

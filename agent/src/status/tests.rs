@@ -25,6 +25,8 @@ fn report() -> StatusReport {
             interface: "eth0".to_owned(),
             group: Some("edge".to_owned()),
             link: "up".to_owned(),
+            obstacle: None,
+            source: Some("192.0.2.2".parse().expect("an address")),
             state: "active".to_owned(),
             priority: 150,
             addresses: vec!["192.0.2.1".parse().expect("an address")],

@@ -44,8 +44,9 @@ impl Supervisor {
             .map_err(|error| format!("cannot read the interfaces of this host: {error}"))?;
         let config = check::problems_in(&source, &self.options.node, &host)
             .map_err(|problems| problems.to_string())?;
+        check::warn_of(&config);
         require_privileges(&config)?;
-        router_settings(&config, &host)?;
+        router_settings(&config)?;
         self.listeners
             .open_missing(&config.binds, self.threads)
             .map_err(|problems| Diagnostics::new(&source, problems).to_string())?;
@@ -99,11 +100,11 @@ impl Supervisor {
             self.spawn_guard().await;
         }
         let Some(engine) = &self.engine else { return };
-        let settings = host::read_facts()
-            .map_err(|error| error.to_string())
-            .and_then(|host| router_settings(&self.config, &host));
-        let result = match settings {
-            Ok(settings) => engine.configure(settings).await.map_err(|error| error.to_string()),
+        let rules = self.config.source_rules();
+        let result = match router_settings(&self.config) {
+            Ok(settings) => {
+                engine.configure(settings, rules).await.map_err(|error| error.to_string())
+            }
             Err(error) => Err(error),
         };
         if let Err(error) = result {

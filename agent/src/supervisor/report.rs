@@ -99,6 +99,7 @@ impl Supervisor {
             if router.state == Role::Initialize.to_string() {
                 let transition = router.last_transition.as_ref();
                 let why = transition.map_or("it was not started", |last| last.reason.as_str());
+                let why = router.obstacle.as_deref().unwrap_or(why);
                 problems.push(format!("virtual router {} takes no part: {why}", router.name));
             }
             if let Some(refused) =
@@ -138,6 +139,8 @@ fn router_status(router: &Router, status: &engine::RouterStatus, now: Instant) -
             LinkState::Down => "down",
         }
         .to_owned(),
+        obstacle: link.obstacle.clone(),
+        source: Some(link.source).filter(|source| !source.is_unspecified()),
         state: group.role.to_string(),
         priority: group.config.priority().value(),
         addresses: config.addresses().to_vec(),

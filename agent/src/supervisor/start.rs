@@ -14,11 +14,11 @@ use vrrp::{LinkConfig, RouterConfig};
 use super::{Inbox, Options, QUEUE, Supervisor, open_signals};
 use crate::bind::Listeners;
 use crate::check;
-use crate::config::{Bind, Config, Diagnostic, Diagnostics, Router, Source, wanted_source};
+use crate::config::{Bind, Config, Diagnostic, Diagnostics, Router, Source};
 use crate::control::RunDirectory;
 use crate::coordinator::Coordinator;
 use crate::engine::{Engine, GroupSettings};
-use crate::host::{self, HostFacts};
+use crate::host;
 use crate::privilege;
 use crate::sysctl::Sysctls;
 use crate::worker::Report;
@@ -37,8 +37,9 @@ pub(crate) fn run(options: Options) -> Result<ExitCode, String> {
         .map_err(|error| format!("cannot read the interfaces of this host: {error}"))?;
     let config = check::problems_in(&source, &options.node, &host)
         .map_err(|problems| problems.to_string())?;
+    check::warn_of(&config);
     require_privileges(&config)?;
-    let routers = router_settings(&config, &host)?;
+    let routers = router_settings(&config)?;
     let threads = threads(&config);
     // Before the listeners: of a second haagent on one box, this says best what is wrong.
     let run_directory = RunDirectory::claim(&options.run_directory)?;
@@ -95,7 +96,7 @@ pub(crate) fn run(options: Options) -> Result<ExitCode, String> {
         if !routers.is_empty() {
             remove_leftovers();
             let engine = Engine::start().map_err(cannot)?;
-            engine.configure(routers).await.map_err(cannot)?;
+            engine.configure(routers, supervisor.config.source_rules()).await.map_err(cannot)?;
             supervisor.engine = Some(engine);
             supervisor.spawn_guard().await;
         }
@@ -158,19 +159,15 @@ pub(super) fn require_privileges(config: &Config) -> Result<(), String> {
 }
 
 /// The settings of every virtual router on this host.
-pub(super) fn router_settings(
-    config: &Config,
-    host: &HostFacts,
-) -> Result<Vec<GroupSettings>, String> {
-    config.groups().into_iter().map(|group| group_settings(config, &group, host)).collect()
+pub(super) fn router_settings(config: &Config) -> Result<Vec<GroupSettings>, String> {
+    config.groups().into_iter().map(|group| group_settings(&group)).collect()
 }
 
-fn group_settings(
-    config: &Config,
-    group: &[&Router],
-    host: &HostFacts,
-) -> Result<GroupSettings, String> {
-    let links = group.iter().map(|router| link(config, router, host));
+fn group_settings(group: &[&Router]) -> Result<GroupSettings, String> {
+    let link = |router: &&Router| {
+        router.link().map_err(|error| format!("virtual router `{}`: {error}", router.name))
+    };
+    let links = group.iter().map(link);
     let links: Vec<LinkConfig> = links.collect::<Result<_, _>>()?;
     let keys = group.iter().map(|router| router.key()).collect();
     let (first, others) = (group[0], links[1..].iter().cloned());
@@ -181,18 +178,6 @@ fn group_settings(
         .map_err(|error| format!("virtual router `{}`: {error}", first.name))?;
     let peerings = group.iter().map(|router| router.peering()).collect();
     Ok(GroupSettings { keys, config: election, peerings })
-}
-
-fn link(config: &Config, router: &Router, host: &HostFacts) -> Result<LinkConfig, String> {
-    let source = config.source_address(router, host).ok_or_else(|| {
-        format!(
-            "virtual router `{}` has no address to send from: `{}` needs {} of its own",
-            router.name,
-            router.interface,
-            wanted_source(router.family())
-        )
-    })?;
-    router.link(source).map_err(|error| format!("virtual router `{}`: {error}", router.name))
 }
 
 /// One per core, unless the config says otherwise.

@@ -15,6 +15,7 @@ pub mod frozen;
 pub mod guard;
 pub mod interop;
 pub mod ipv6;
+pub mod late_interface;
 pub mod link_down;
 pub mod partition;
 pub mod planned_stop;
@@ -58,6 +59,7 @@ pub const DRILLS: &[Drill] = &[
     Drill { name: "failover", needs: &[], run: |binary| failover::run(binary).boxed_local() },
     Drill { name: "planned_stop", needs: &[], run: |b| planned_stop::run(b).boxed_local() },
     Drill { name: "link_down", needs: &[], run: |binary| link_down::run(binary).boxed_local() },
+    Drill { name: "late_interface", needs: &[], run: |b| late_interface::run(b).boxed_local() },
     Drill { name: "worker_crash", needs: &[], run: |b| worker_crash::run(b).boxed_local() },
     Drill { name: "worker_loop", needs: &[], run: |b| worker_loop::run(b).boxed_local() },
     Drill { name: "backend_loss", needs: &[], run: |b| backend_loss::run(b).boxed_local() },

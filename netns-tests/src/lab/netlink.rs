@@ -137,6 +137,24 @@ impl Netlink {
         self.0.link().change(message).execute().await.or_fail("cannot switch a link off")
     }
 
+    /// Gives a link, which is down, another name.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub async fn rename(&self, link: Interface, name: &str) -> Result<()> {
+        let message = LinkUnspec::new_with_index(link.0).name(name.to_owned()).build();
+        self.0.link().change(message).execute().await.or_fail("cannot rename a link")
+    }
+
+    /// Gives a link another MAC.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub async fn set_mac(&self, link: Interface, mac: [u8; 6]) -> Result<()> {
+        let message = LinkUnspec::new_with_index(link.0).address(mac.to_vec()).build();
+        self.0.link().change(message).execute().await.or_fail("cannot change a MAC")
+    }
+
     /// Takes a link out of its bridge; it stays up.
     ///
     /// # Errors

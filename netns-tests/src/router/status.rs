@@ -1,6 +1,8 @@
 //! The part of `haagent status --json` that drills read. It is a promise of the product, so a key
 //! that is missing here is a defect there.
 
+use std::net::IpAddr;
+
 use serde::Deserialize;
 
 /// The report of one box.
@@ -49,6 +51,7 @@ pub struct WorkerStatus {
 #[expect(missing_docs, reason = "the names are those of the report, which documents them")]
 pub struct RouterStatus {
     pub name: String,
+    pub source: Option<IpAddr>,
     pub state: RouterState,
     pub priority: u8,
     pub peer: Option<PeerStatus>,

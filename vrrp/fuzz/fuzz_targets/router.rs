@@ -43,7 +43,7 @@ impl Host {
     }
 
     fn event(&mut self, octets: &mut impl Iterator<Item = u8>) -> Option<Event> {
-        Some(match octets.next()? % 12 {
+        Some(match octets.next()? % 13 {
             0 => Event::Startup,
             1 => Event::Shutdown,
             2 => Event::Timer,
@@ -55,9 +55,10 @@ impl Host {
             7 => Event::Link { link: link_id(octets)?, state: LinkState::Up },
             8 => Event::Link { link: link_id(octets)?, state: LinkState::Down },
             9 => Event::AddressLost { link: link_id(octets)?, address: address(octets.next()?) },
-            10 => Event::ActionFailed("no such device".to_owned()),
-            11 => Event::Reconfigure(config(octets)?),
-            _ => unreachable!("below 12"),
+            10 => Event::Source { link: link_id(octets)?, source: address(octets.next()? % 4 + 9) },
+            11 => Event::ActionFailed("no such device".to_owned()),
+            12 => Event::Reconfigure(config(octets)?),
+            _ => unreachable!("below 13"),
         })
     }
 

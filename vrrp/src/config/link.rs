@@ -23,7 +23,9 @@ impl LinkConfig {
     /// A link with an interval of one second, in version 3 with automatic checksums.
     ///
     /// `source` is the primary address of the interface, over IPv6 its link-local one unless it speaks by unicast: it is
-    /// what our advertisements are sent from, and it breaks ties. `addresses` are the virtual addresses, of the same family.
+    /// what our advertisements are sent from, and it breaks ties. The unspecified address leaves the choice to the host,
+    /// which tells it by [`Event::Source`](crate::Event::Source). `addresses` are the virtual addresses, of the same
+    /// family.
     ///
     /// # Errors
     /// [`ConfigError`] when there is no address, more than 255, the same twice, or one of another family than `source`,

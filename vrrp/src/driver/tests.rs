@@ -116,6 +116,10 @@ impl Platform for FakeHost {
         self.tell(Told::Disarm);
     }
 
+    fn obstacle(&self) -> Option<&str> {
+        None
+    }
+
     fn decode_errors(&self) -> &DecodeErrors {
         &self.errors
     }

@@ -39,8 +39,36 @@ pub(super) struct Interface {
     pub(super) mac: Mac,
     /// Addresses that carry our tag.
     pub(super) ours: BTreeSet<IpAddr>,
-    /// Addresses of others.
-    pub(super) foreign: BTreeSet<IpAddr>,
+    /// Addresses of others, in the kernel's order.
+    pub(super) foreign: Vec<Own>,
+}
+
+/// An address that an interface has, with its network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Own {
+    pub(super) address: IpAddr,
+    pub(super) prefix_len: u8,
+}
+
+impl Own {
+    /// Whether it names no network.
+    pub(super) const fn is_single(&self) -> bool {
+        self.prefix_len == if self.address.is_ipv4() { 32 } else { 128 }
+    }
+
+    /// Whether the other one is in the same network.
+    pub(super) fn is_near(&self, other: IpAddr) -> bool {
+        let host_bits = |bits: u32| bits.saturating_sub(self.prefix_len.into());
+        match (self.address, other) {
+            (IpAddr::V4(ours), IpAddr::V4(other)) => {
+                (ours.to_bits() ^ other.to_bits()).checked_shr(host_bits(32)).unwrap_or(0) == 0
+            }
+            (IpAddr::V6(ours), IpAddr::V6(other)) => {
+                (ours.to_bits() ^ other.to_bits()).checked_shr(host_bits(128)).unwrap_or(0) == 0
+            }
+            _ => false,
+        }
+    }
 }
 
 impl Interface {
@@ -49,7 +77,7 @@ impl Interface {
         link: LinkState::Down,
         mac: Mac::UNKNOWN,
         ours: BTreeSet::new(),
-        foreign: BTreeSet::new(),
+        foreign: Vec::new(),
     };
 
     fn link_changed(&mut self, message: &LinkMessage) {
@@ -65,14 +93,27 @@ impl Interface {
         }
     }
 
-    fn add(&mut self, ip: IpAddr, is_tagged: bool) -> bool {
-        if is_tagged { self.ours.insert(ip) } else { self.foreign.insert(ip) }
+    /// Whether somebody else configured this address.
+    pub(super) fn has_foreign(&self, address: &IpAddr) -> bool {
+        self.foreign.iter().any(|own| own.address == *address)
     }
 
-    fn remove(&mut self, ip: IpAddr) -> bool {
-        // Both, for before Linux 5.18 the tag is not kept.
-        let [was_ours, was_foreign] = [self.ours.remove(&ip), self.foreign.remove(&ip)];
-        was_ours || was_foreign
+    fn add(&mut self, own: Own, is_tagged: bool) -> bool {
+        if is_tagged {
+            return self.ours.insert(own.address);
+        }
+        let is_new = !self.foreign.contains(&own);
+        if is_new {
+            self.foreign.push(own);
+        }
+        is_new
+    }
+
+    /// Of both, for before Linux 5.18 the tag is not kept.
+    fn remove(&mut self, own: Own) -> bool {
+        let before = self.foreign.len();
+        self.foreign.retain(|other| *other != own);
+        self.ours.remove(&own.address) || self.foreign.len() != before
     }
 }
 
@@ -95,10 +136,10 @@ impl Table {
                 self.0.remove(&link.header.index).is_some()
             }
             RouteNetlinkMessage::NewAddress(address) => {
-                self.change(address, |interface, ip, is_tagged| interface.add(ip, is_tagged))
+                self.change(address, |interface, own, is_tagged| interface.add(own, is_tagged))
             }
             RouteNetlinkMessage::DelAddress(address) => {
-                self.change(address, |interface, ip, _| interface.remove(ip))
+                self.change(address, |interface, own, _| interface.remove(own))
             }
             _ => false,
         }
@@ -122,10 +163,12 @@ impl Table {
     fn change(
         &mut self,
         message: &AddressMessage,
-        change: impl Fn(&mut Interface, IpAddr, bool) -> bool,
+        change: impl Fn(&mut Interface, Own, bool) -> bool,
     ) -> bool {
         match (self.0.get_mut(&message.header.index), inspect(message)) {
-            (Some((_, interface)), Some((ip, is_tagged))) => change(interface, ip, is_tagged),
+            (Some((_, interface)), Some((address, is_tagged))) => {
+                change(interface, Own { address, prefix_len: message.header.prefix_len }, is_tagged)
+            }
             _ => false,
         }
     }

@@ -13,6 +13,7 @@ mod peers;
 mod route;
 mod routes;
 mod socket;
+mod source;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -26,8 +27,9 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 pub use address::{ADDRESS_PROTOCOL, removal_request};
-pub use netlink::{Leftovers, Netlink};
+pub use netlink::{AddressError, Leftovers, Netlink};
 pub use route::{ROUTE_PROTOCOL, route_removal_request};
+pub use source::SourceRules;
 
 use frames::FrameSocket;
 use interfaces::{Interface, Interfaces, Watch};
@@ -102,6 +104,7 @@ pub trait Executor: fmt::Debug {
 pub struct Host {
     interfaces: Interfaces,
     netlink: Rc<RefCell<Netlink>>,
+    source_rules: Rc<RefCell<SourceRules>>,
 }
 
 impl Host {
@@ -111,7 +114,13 @@ impl Host {
     /// When the kernel refuses netlink sockets, or does not answer.
     pub async fn open() -> io::Result<Self> {
         let netlink = Rc::new(RefCell::new(Netlink::open()?));
-        Ok(Self { interfaces: Interfaces::open().await?, netlink })
+        let interfaces = Interfaces::open().await?;
+        Ok(Self { interfaces, netlink, source_rules: Rc::default() })
+    }
+
+    /// From now on, addresses to send from are chosen by these rules.
+    pub fn choose_sources_by(&self, rules: SourceRules) {
+        *self.source_rules.borrow_mut() = rules;
     }
 }
 
@@ -122,13 +131,22 @@ pub struct Linux<E> {
     host: Host,
     interface: String,
     vrid: Vrid,
-    source: IpAddr,
+    /// The family, and the address if it is not ours to choose.
+    wanted_source: IpAddr,
+    /// What we send from, once there is an address.
+    source: Option<IpAddr>,
+    /// What the election was told to be our source.
+    told_source: Option<IpAddr>,
+    /// Why we cannot take part now.
+    obstacle: Option<String>,
     watch: Watch,
     /// What of the interface has been told already.
     told: Interface,
     sockets: Option<Sockets>,
     /// Addresses that we added: kernels before 5.18 do not keep the tag.
     added: BTreeSet<IpAddr>,
+    /// On the interface with this index, whatever it is called by now.
+    added_on: Option<u32>,
     routes: Routes,
     executor: E,
     armed: Option<RouterId>,
@@ -147,8 +165,8 @@ impl<E: Executor> Linux<E> {
     /// Starts to follow the interface, which need not exist yet.
     ///
     /// It is this link of its virtual router. `source` is an address of the interface, over IPv6 and to the group a
-    /// link-local one; its family is that of the link. Changes of the `peering` are followed, but for the kind of its
-    /// transport.
+    /// link-local one, or the unspecified address of the link's family: then it is chosen by the host's [`SourceRules`].
+    /// Changes of the `peering` are followed, but for the kind of its transport.
     ///
     /// # Errors
     /// When nobody follows the interfaces any more.
@@ -169,11 +187,15 @@ impl<E: Executor> Linux<E> {
             host: host.clone(),
             interface: interface.to_owned(),
             vrid,
-            source,
+            wanted_source: source,
+            source: None,
+            told_source: None,
+            obstacle: None,
             watch,
             told,
             sockets: None,
             added: BTreeSet::new(),
+            added_on: None,
             routes: Routes::default(),
             executor,
             armed: None,
@@ -189,41 +211,93 @@ impl<E: Executor> Linux<E> {
         if now.index != self.told.index {
             // Another interface of the same name: down first, so that everything is set up again.
             self.sockets = None;
+            self.source = None;
             self.told = Interface { link: LinkState::Down, ..now };
             return Some(Event::Link { link: id, state: LinkState::Down });
         }
-        let link = self.carrier(&now);
-        if link != self.told.link {
-            self.told = Interface { link, ..now };
-            return Some(Event::Link { link: id, state: link });
+        let before = self.obstacle.take();
+        self.obstacle = self.prepare(&now).err();
+        let state = if self.obstacle.is_none() { LinkState::Up } else { LinkState::Down };
+        if let Some(source) = self.source
+            && state == LinkState::Up
+            && self.told_source != self.source
+        {
+            self.told_source = self.source;
+            return Some(Event::Source { link: id, source });
+        }
+        if state != self.told.link || before != self.obstacle {
+            if let Some(obstacle) = &self.obstacle {
+                tracing::warn!(interface = self.interface, vrid = %self.vrid, "{obstacle}");
+            }
+            self.told = Interface { link: state, ..now };
+            return Some(Event::Link { link: id, state });
+        }
+        if now.mac != self.told.mac && self.sockets.is_some() {
+            self.tell_new_mac();
         }
         let lost = self.added.iter().find(|ip| self.told.holds(ip) && !now.holds(ip)).copied();
         if let Some(ip) = lost {
             self.told.ours.remove(&ip);
-            self.told.foreign.remove(&ip);
+            self.told.foreign.retain(|own| own.address != ip);
         } else {
-            self.told = Interface { link, ..now };
+            self.told = Interface { link: state, ..now };
         }
         lost.map(|address| Event::AddressLost { link: id, address })
     }
 
-    /// A link on which we cannot hear is as good as down: silence on it proves nothing.
-    fn carrier(&mut self, now: &Interface) -> LinkState {
-        if now.link == LinkState::Down {
+    /// Hosts on the link know the old one.
+    fn tell_new_mac(&mut self) {
+        let held: Vec<_> = self.added.iter().copied().collect();
+        if let Err(error) = self.announce(&held) {
+            tracing::warn!(%error, "cannot tell the link of a new MAC");
+        }
+    }
+
+    /// Has everything that it takes to take part, or says what is missing. A link on which we cannot hear is as good
+    /// as down: silence on it proves nothing.
+    fn prepare(&mut self, now: &Interface) -> Result<(), String> {
+        let name = &self.interface;
+        let source = self.choose_source(now);
+        if source != self.source || now.link == LinkState::Down {
             self.sockets = None;
-            return LinkState::Down;
         }
-        let opened = self.sockets().map(|_| ());
-        if let (Err(error), LinkState::Up) = (&opened, self.told.link) {
-            tracing::error!(%error, "cannot take part in the election, trying again");
+        self.source = source;
+        if let Some(source) = source {
+            self.peers.send_from(source);
         }
-        if opened.is_ok() { LinkState::Up } else { LinkState::Down }
+        match (now.index, now.link, source) {
+            (None, _, _) => Err(format!("waiting for interface `{name}`")),
+            (_, LinkState::Down, _) => Err(format!("interface `{name}` is down")),
+            (_, LinkState::Up, None) => Err(format!("waiting for {} on `{name}`", self.lacking())),
+            (_, LinkState::Up, Some(_)) => self.sockets().map(|_| ()),
+        }
+    }
+
+    fn choose_source(&self, now: &Interface) -> Option<IpAddr> {
+        if !self.wanted_source.is_unspecified() {
+            return Some(self.wanted_source);
+        }
+        let rules = self.host.source_rules.borrow();
+        rules.choose(&now.foreign, self.family(), self.source)
+    }
+
+    /// The address that the interface needs, in words.
+    const fn lacking(&self) -> &'static str {
+        match self.family() {
+            Family::Ipv4 => "an IPv4 address",
+            Family::Ipv6 => "a link-local IPv6 address",
+        }
+    }
+
+    const fn family(&self) -> Family {
+        Family::of(self.wanted_source)
     }
 
     fn sockets(&mut self) -> Result<&mut Sockets, String> {
         if self.sockets.is_none() {
-            let (name, source) = (&self.interface, self.source);
+            let name = &self.interface;
             let index = self.index()?;
+            let source = self.source.ok_or_else(|| format!("`{name}` has no address"))?;
             let transport = &self.peers.peering().transport;
             let adverts = AdvertSocket::open(name, index, source, self.vrid, transport);
             let adverts = adverts.map_err(|error| {
@@ -275,7 +349,7 @@ impl FrameSocket {
 
 impl Interface {
     fn holds(&self, address: &IpAddr) -> bool {
-        self.ours.contains(address) || self.foreign.contains(address)
+        self.ours.contains(address) || self.has_foreign(address)
     }
 }
 
@@ -319,9 +393,10 @@ impl<E: Executor> Platform for Linux<E> {
         let index = self.index()?;
         let present = self.watch.interface();
         // An address that somebody else configured is not ours to lease or to remove.
-        let is_ours = |ip: &IpAddr| !present.foreign.contains(ip) || self.added.contains(ip);
+        let is_ours = |ip: &IpAddr| !present.has_foreign(ip) || self.added.contains(ip);
         let ours: Vec<_> = addresses.iter().copied().filter(is_ours).collect();
         self.added.extend(&ours);
+        self.added_on = Some(index);
         self.host
             .netlink
             .borrow_mut()
@@ -331,7 +406,7 @@ impl<E: Executor> Platform for Linux<E> {
 
     async fn remove_addresses(&mut self, addresses: &[IpAddr]) -> Result<(), String> {
         let present = self.watch.interface();
-        let Some(index) = present.index else {
+        let Some(index) = self.added_on.or(present.index) else {
             self.added.clear();
             return Ok(());
         };
@@ -425,7 +500,7 @@ impl<E: Executor> Platform for Linux<E> {
             farewells: farewells.collect(),
             patience,
         };
-        let router = RouterId { index, family: Family::of(self.source), vrid: self.vrid };
+        let router = RouterId { index, family: self.family(), vrid: self.vrid };
         self.executor.arm(router, &will, adverts.sender());
         self.armed = Some(router);
         self.farewell = Some((routes.to_vec(), farewell.clone(), form, patience));
@@ -441,6 +516,10 @@ impl<E: Executor> Platform for Linux<E> {
         if let Some(router) = self.armed.take() {
             self.executor.disarm(router);
         }
+    }
+
+    fn obstacle(&self) -> Option<&str> {
+        self.obstacle.as_deref()
     }
 
     fn decode_errors(&self) -> &DecodeErrors {

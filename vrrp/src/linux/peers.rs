@@ -38,6 +38,11 @@ impl Peers {
         Self { source, settings, peering, forms: BTreeMap::new(), errors: DecodeErrors::default() }
     }
 
+    /// From now on we send from this address.
+    pub(super) const fn send_from(&mut self, source: IpAddr) {
+        self.source = source;
+    }
+
     /// Until there are other settings. Pends for ever if there will be none. Cancel-safe.
     pub(super) async fn changed(&mut self) {
         if self.settings.changed().await.is_err() {

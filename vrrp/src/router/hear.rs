@@ -25,13 +25,14 @@ impl VirtualRouter {
         form: ChecksumForm,
         heard_at: Instant,
     ) -> Option<Peer> {
+        let source = self.source(link);
         let settings = self.config.link(link);
         let Link { peer, counters, .. } = &mut self.links[link.index()];
         if advert.vrid != settings.vrid() {
             counters.vrid_errors += 1;
             return None;
         }
-        if address == settings.source() {
+        if address == source {
             counters.own_source_received += 1;
             return None;
         }
@@ -74,7 +75,7 @@ impl VirtualRouter {
         let ours = self.config.priority();
         let by_priority = ours.cmp(&peer.priority);
         if link == LinkId::FIRST {
-            by_priority.then(self.config.link(link).source().cmp(&peer.address))
+            by_priority.then(self.source(link).cmp(&peer.address))
         } else {
             by_priority
         }

@@ -111,12 +111,26 @@ impl VirtualRouter {
     /// Another VRID, source or version makes us another participant: the old one shuts down, the new one starts. So do
     /// other links.
     fn restart(&mut self, config: RouterConfig, now: Instant) {
+        self.leave(now);
+        self.replace_config(config);
+        self.start(Reason::Reconfigured, now);
+    }
+
+    /// The host sends from another address.
+    pub(super) fn change_source(&mut self, link: LinkId, source: IpAddr, now: Instant) {
+        if self.source(link) == source {
+            return;
+        }
+        self.leave(now);
+        self.links[link.index()].source = Some(source);
+        self.start(Reason::Reconfigured, now);
+    }
+
+    fn leave(&mut self, now: Instant) {
         let was_active = self.role() == Role::Active;
         self.halt(InitializeState::Stopped, Reason::Reconfigured, now);
         if was_active {
             self.release();
         }
-        self.replace_config(config);
-        self.start(Reason::Reconfigured, now);
     }
 }

@@ -46,6 +46,7 @@ impl World {
             | Event::Timer
             | Event::Advertisement { .. }
             | Event::Link { .. }
+            | Event::Source { .. }
             | Event::RoutesLost { .. }
             | Event::ActionFailed(_)
             | Event::Reconfigure(_) => Ok(()),
@@ -102,6 +103,7 @@ impl World {
             | Event::Timer
             | Event::Advertisement { .. }
             | Event::Link { .. }
+            | Event::Source { .. }
             | Event::AddressLost { .. }
             | Event::RoutesLost { .. }
             | Event::ActionFailed(_) => {}
@@ -215,6 +217,7 @@ fn brief(event: &Event) -> String {
         | Event::Shutdown
         | Event::Timer
         | Event::Link { .. }
+        | Event::Source { .. }
         | Event::AddressLost { .. }
         | Event::RoutesLost { .. }
         | Event::ActionFailed(_)

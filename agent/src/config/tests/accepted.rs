@@ -7,18 +7,13 @@ use proxy::config::{Balance, Check, CheckTiming};
 use vrrp::{Auth, Checksum, Interval, Password, Preempt, Priority, Version};
 
 use super::{
-    BACKEND, FRONTEND, File, HostFacts, Interface, NODE, OTHER_NODE, ROUTER, backend, file,
-    frontend, node, router, routers, set,
+    BACKEND, FRONTEND, HostFacts, Interface, NODE, OTHER_NODE, ROUTER, backend, file, frontend,
+    node, router, routers, set,
 };
 use crate::config::Config;
 
 fn ip(text: &str) -> IpAddr {
     text.parse().expect("an address")
-}
-
-fn source_of(file: &File) -> Option<IpAddr> {
-    let config = file.loads();
-    config.source_address(&config.routers[0], &file.host)
 }
 
 /// The file that packages install as an example.
@@ -131,8 +126,7 @@ fn version_2_has_its_own_values() {
     for (line, seconds) in [("1s", 1), ("1000ms", 1), ("41s", 41), ("255s", 255)] {
         let file = routers(&set(&version_2, &format!("advert_interval = \"{line}\"")));
         let config = file.loads();
-        let source = config.source_address(&config.routers[0], &file.host).expect("a source");
-        let link = config.routers[0].link(source).expect("valid");
+        let link = config.routers[0].link().expect("valid");
         assert_eq!(Some(link.interval()), Interval::from_seconds(seconds));
         assert_eq!(link.version().number(), 2);
     }
@@ -175,20 +169,6 @@ fn same_vrid_in_the_other_family_is_another_router() {
 }
 
 #[test]
-fn ipv6_router_sends_from_the_link_local_address_that_is_not_virtual() {
-    let file = router("addresses = [\"fe80::1/64\", \"2001:db8::1/64\"]")
-        .with_address("eth0", "2001:db8::2/64");
-    assert_eq!(source_of(&file), Some(ip("fe80::2")));
-
-    let mut active = file;
-    let HostFacts::Known { interfaces } = &mut active.host else { panic!("no known host") };
-    for held in ["fe80::1/128", "2001:db8::1/128"] {
-        interfaces[1].addresses.insert(0, held.parse().expect("an address"));
-    }
-    assert_eq!(source_of(&active), Some(ip("fe80::2")));
-}
-
-#[test]
 fn frontend_may_listen_where_its_address_can_come_to() {
     let addresses = [
         ("192.168.8.1", "the virtual address"),
@@ -207,8 +187,8 @@ fn frontend_may_listen_where_its_address_can_come_to() {
 
 #[test]
 fn virtual_address_that_we_hold_is_not_our_own() {
-    let file = router("vrid = 51").with_address("eth0", "192.168.8.1/32");
-    assert_eq!(source_of(&file), Some(ip("192.168.8.2")));
+    let config = router("vrid = 51").with_address("eth0", "192.168.8.1/32").loads();
+    assert_eq!(config.warnings, None);
 }
 
 #[test]
@@ -216,7 +196,6 @@ fn owner_has_the_virtual_address_as_its_own() {
     let owner = set(&set(NODE, "priority = 255"), "address = \"192.168.8.1\"");
     let file = file(&[&*owner, OTHER_NODE, ROUTER].concat()).with_address("eth0", "192.168.8.1/24");
     assert_eq!(file.loads().routers[0].priority, Priority::OWNER);
-    assert_eq!(source_of(&file), Some(ip("192.168.8.1")));
 }
 
 #[test]
@@ -229,24 +208,14 @@ fn peer_of_an_owner_may_name_its_address_virtual() {
 #[test]
 fn unknown_host_leaves_out_the_rules_about_hosts() {
     let file = router("interface = \"wan\"").on_unknown_host();
-    file.loads();
-    assert_eq!(source_of(&file), None);
+    assert_eq!(file.loads().warnings, None);
 }
 
 #[test]
-fn source_is_the_address_of_the_node() {
-    let file = node("address = \"192.168.8.4\"").with_address("eth0", "192.168.8.4/24");
-    assert_eq!(source_of(&file), Some(ip("192.168.8.4")));
-}
-
-#[test]
-fn source_is_near_the_virtual_address() {
-    let file = router("addresses = [\"10.0.0.1/24\"]").with_address("eth0", "10.0.0.2/24");
-    assert_eq!(source_of(&file), Some(ip("192.168.8.2")), "that of the node comes first");
-
-    let table = set(&set(ROUTER, "interface = \"eth1\""), "addresses = [\"10.0.0.1/24\"]");
-    let file = routers(&table).with_address("eth1", "10.0.0.2/24");
-    assert_eq!(source_of(&file), Some(ip("10.0.0.2")), "not the first of the interface");
+fn sources_are_chosen_for_this_node() {
+    let rules = node("priority = 150").loads().source_rules();
+    assert_eq!(rules.preferred, Some(ip("192.168.8.2")));
+    assert_eq!(rules.virtual_addresses, [ip("192.168.8.1")].into());
 }
 
 #[test]
@@ -254,7 +223,7 @@ fn election_has_the_settings_of_the_file() {
     let file = router("advert_interval = \"100ms\"");
     let router = &file.loads().routers[0];
     assert_eq!(router.priority, Priority::new(150));
-    let link = router.link(ip("192.168.8.2")).expect("a link");
+    let link = router.link().expect("a link");
     assert_eq!(link.vrid().value(), 51);
     assert_eq!(link.interval().duration(), Duration::from_millis(100));
     assert_eq!(link.addresses(), [ip("192.168.8.1")]);

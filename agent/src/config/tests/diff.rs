@@ -60,6 +60,7 @@ fn config() -> impl Strategy<Value = Config> {
     let frontends = prop::collection::vec(0..3_u16, 0..3);
     (routers(), binds(), worker(), nodes(), frontends).prop_map(
         |(routers, binds, worker, nodes, frontends)| Config {
+            warnings: None,
             node: nodes.first().cloned(),
             nodes,
             worker,

@@ -171,6 +171,14 @@ impl File {
         self.load().unwrap_or_else(|problems| panic!("refused:\n{problems}"))
     }
 
+    /// The config is good, but not yet so on this host.
+    #[track_caller]
+    fn warns_with(&self, expected: &str) {
+        let warnings = self.loads().warnings.map(|warnings| warnings.to_string());
+        let (expected, warnings) = (expected.trim(), warnings.unwrap_or_default());
+        assert!(warnings == expected, "expected:\n{expected}\n\ngot:\n{warnings}\n");
+    }
+
     #[track_caller]
     fn is_refused_with(&self, expected: &str) {
         let problems = self.load().expect_err("the file has a problem");

@@ -213,9 +213,9 @@ hint: without a `[[node]]`, leave out `--node`
 
 #[test]
 fn address_of_this_node_is_on_this_host() {
-    node(r#"address = "192.168.8.4""#).is_refused_with(
+    node(r#"address = "192.168.8.4""#).warns_with(
         r#"
-error: address `192.168.8.4` is on no interface of this host, which is node `router-a`
+warning: address `192.168.8.4` is on no interface of this host, which is node `router-a`
  --> haagent.toml:3:11
   |
 3 | address = "192.168.8.4"

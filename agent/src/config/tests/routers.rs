@@ -90,9 +90,9 @@ hint: one virtual router carries many addresses: `addresses = [..]`
 
 #[test]
 fn missing_interface_gets_a_suggestion() {
-    router(r#"interface = "eth7""#).is_refused_with(
+    router(r#"interface = "eth7""#).warns_with(
         r#"
-error: interface `eth7` is not on this host
+warning: interface `eth7` is not on this host
  --> haagent.toml:4:13
   |
 4 | interface = "eth7"
@@ -105,9 +105,9 @@ hint: did you mean `eth0`?
 
 #[test]
 fn missing_interface_lists_those_there_are() {
-    router(r#"interface = "wan""#).is_refused_with(
+    router(r#"interface = "wan""#).warns_with(
         r#"
-error: interface `wan` is not on this host
+warning: interface `wan` is not on this host
  --> haagent.toml:4:13
   |
 4 | interface = "wan"
@@ -120,9 +120,9 @@ hint: known interfaces are `lo`, `eth0`, `eth1`, `eth2`
 
 #[test]
 fn interface_without_address() {
-    router(r#"interface = "eth2""#).is_refused_with(
+    router(r#"interface = "eth2""#).warns_with(
         r#"
-error: interface `eth2` needs an IPv4 address of its own
+warning: interface `eth2` needs an IPv4 address of its own
  --> haagent.toml:4:13
   |
 4 | interface = "eth2"
@@ -173,9 +173,9 @@ interface = "eth1"
 addresses = ["fe80::1/64"]
 "#,
     )
-    .is_refused_with(
+    .warns_with(
         r#"
-error: interface `eth1` needs a link-local IPv6 address of its own
+warning: interface `eth1` needs a link-local IPv6 address of its own
  --> haagent.toml:4:13
   |
 4 | interface = "eth1"

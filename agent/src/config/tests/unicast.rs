@@ -49,7 +49,7 @@ fn sources_name_other_addresses_of_some_or_all_nodes() {
 fn an_address_that_is_not_there_yet_is_no_problem() {
     let file = unicast("sources = { router-a = \"192.168.8.77\" }");
     let config = file.loads();
-    assert_eq!(config.source_address(&config.routers[0], &file.host), Some(ip("192.168.8.77")));
+    assert_eq!(config.routers[0].link().expect("valid").source(), ip("192.168.8.77"));
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn ipv6_needs_no_link_local_address_first_where_no_source_is_link_local() {
     };
     let global = with("router-a = \"2001:db8::2\", router-b = \"2001:db8::3\"");
     assert_eq!(transport_of(&global), between("2001:db8::2", &["2001:db8::3"]));
-    global.loads().routers[0].link(ip("2001:db8::2")).expect("valid");
+    global.loads().routers[0].link().expect("valid");
     let link_local = with("router-a = \"fe80::2\", router-b = \"2001:db8::3\"");
     let problems = link_local.load().expect_err("a problem");
     assert!(problems.contains("first address `2001:db8::1` is not link-local"), "{problems}");

@@ -43,7 +43,7 @@ pub(super) fn validate(
     transports::check(file, this, host, problems);
     frontends::check(file, host, problems);
     backends::check(file, host, problems);
-    if !problems.is_empty() {
+    if !problems.iter().all(Diagnostic::is_warning) {
         return None;
     }
 
@@ -61,6 +61,7 @@ pub(super) fn validate(
             backends: file.backends.iter().map(backends::backend).collect::<Option<_>>()?,
         },
         binds: binds(file),
+        warnings: None,
         digest: digest(&source.text),
         node,
     })

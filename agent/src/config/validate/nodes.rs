@@ -119,7 +119,7 @@ fn address_is_here(this: &NodeTable, host: &HostFacts, problems: &mut Vec<Diagno
     let (name, address_here) = (name.get_ref(), address.get_ref());
     let message =
         format!("address `{address_here}` is on no interface of this host, which is node `{name}`");
-    problems.push(Diagnostic::new(address.span(), message).hint(hint));
+    problems.push(Diagnostic::new(address.span(), message).hint(hint).warning());
 }
 
 /// The addresses of this host that a file could mean: no loopback, none that holds on one link only.

@@ -177,7 +177,7 @@ fn find<'a>(
         let message = format!("interface `{}` is not on this host", name.get_ref());
         let known = host.interfaces().iter().map(|interface| interface.name.as_str());
         let hint = hint_for(name.get_ref(), "interfaces", known);
-        problems.push(Diagnostic::new(name.span(), message).maybe_hint(hint));
+        problems.push(Diagnostic::new(name.span(), message).maybe_hint(hint).warning());
     }
     interface
 }
@@ -235,7 +235,7 @@ impl<'a> Place<'a> {
             Family::Ipv6 => "every interface that is up has one, unless IPv6 is switched off on it",
         };
         let message = format!("interface `{name}` needs {} of its own", wanted_source(self.family));
-        Some(Diagnostic::new(span, message).hint(hint))
+        Some(Diagnostic::new(span, message).hint(hint).warning())
     }
 
     fn judge(&self, virt: &Spanned<Cidr>) -> Option<Diagnostic> {
