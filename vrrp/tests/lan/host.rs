@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use vrrp::{Event, LinkId, Role, RouterConfig, VirtualRouter};
 
@@ -20,6 +20,10 @@ pub struct Host {
     /// What others removed and the process has not been told yet.
     pub lost: BTreeSet<Place>,
     pub lease_watched: bool,
+    /// The kernel drops word of changes until the process lists everything anew.
+    pub has_overrun: bool,
+    /// How much later than others the process runs when it is its turn.
+    pub sluggish: Duration,
     /// Of each link.
     pub carrier: Vec<bool>,
     /// The one wake-up that is not void.
@@ -47,6 +51,8 @@ pub enum Process {
 pub struct Record {
     pub links: Vec<LinkRecord>,
     pub transitions: usize,
+    /// The settings have changed since a release was heard.
+    pub is_doubtful: bool,
     pub reloads: usize,
 }
 
@@ -105,6 +111,8 @@ impl Host {
             held: BTreeMap::new(),
             lost: BTreeSet::new(),
             lease_watched: false,
+            has_overrun: false,
+            sluggish: Duration::ZERO,
             carrier: vec![true; links],
             wake_generation: 0,
             wake_for: None,
@@ -113,6 +121,7 @@ impl Host {
             record: Record {
                 links: vec![LinkRecord::default(); links],
                 transitions: 0,
+                is_doubtful: false,
                 reloads: 0,
             },
         }
@@ -142,20 +151,27 @@ impl Host {
         links.flat_map(|(id, link)| link.addresses().iter().map(move |&address| (id, address)))
     }
 
+    /// Sockets take so much; what the kernel tells of links and addresses is always current.
     pub fn queue(&mut self, event: Event, now: Instant) {
-        if self.inbox.len() < INBOX_MAX {
+        if !is_packet(&event) || self.packets() < INBOX_MAX {
             self.inbox.push_back((now, event));
         }
     }
 
+    fn packets(&self) -> usize {
+        self.inbox.iter().filter(|(_, event)| is_packet(event)).count()
+    }
+
     /// What waits unread, with how long it waited. Where so much waits that more may be lost, the last counts as new.
     pub fn unread(&mut self, now: Instant) -> Vec<Event> {
-        let last_is_new = self.inbox.len() == INBOX_MAX;
-        let unread = self.inbox.drain(..).enumerate().map(|(index, (at, mut event))| {
-            if let Event::Advertisement { waited, .. } = &mut event
-                && !(last_is_new && index + 1 == INBOX_MAX)
-            {
-                *waited = now - at;
+        let mut left = self.packets();
+        let last_is_new = left == INBOX_MAX;
+        let unread = self.inbox.drain(..).map(|(at, mut event)| {
+            if let Event::Advertisement { waited, .. } = &mut event {
+                left -= 1;
+                if left > 0 || !last_is_new {
+                    *waited = now - at;
+                }
             }
             event
         });
@@ -179,4 +195,8 @@ impl Host {
     pub fn shares_an_address(&self, other: &Self, link: LinkId) -> bool {
         self.held.keys().any(|place| place.0 == link && other.held.contains_key(place))
     }
+}
+
+fn is_packet(event: &Event) -> bool {
+    matches!(event, Event::Advertisement { .. })
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use vrrp::{Advertisement, ChecksumForm, Envelope, Event, LinkId, MULTICAST_GROUP};
+use vrrp::{Advertisement, ChecksumForm, Envelope, Event, LinkId, LinkState, MULTICAST_GROUP};
 
 use super::host::{Place, Process};
 use super::laws::{Law, law};
@@ -14,7 +14,9 @@ use super::world::World;
 
 impl World {
     pub fn netlink(&mut self, to: usize, event: Event) {
-        self.after(NETLINK_DELAY, What::Netlink { to, event });
+        if !self.hosts[to].has_overrun {
+            self.after(NETLINK_DELAY, What::Netlink { to, event });
+        }
     }
 
     pub fn drop_addresses(&mut self, index: usize, places: &[Place]) {
@@ -25,6 +27,23 @@ impl World {
                 self.netlink(index, Event::AddressLost { link, address });
             }
         }
+    }
+
+    /// The process learns what it missed.
+    pub fn dump(&mut self, index: usize) -> Law {
+        self.hosts[index].has_overrun = false;
+        for link in self.hosts[index].config().link_ids() {
+            let state =
+                if self.hosts[index].carries(link) { LinkState::Up } else { LinkState::Down };
+            self.input(index, Event::Link { link, state })?;
+        }
+        let host = &self.hosts[index];
+        let lost: Vec<_> =
+            host.lost.iter().filter(|place| !host.held.contains_key(place)).copied().collect();
+        for (link, address) in lost {
+            self.input(index, Event::AddressLost { link, address })?;
+        }
+        Ok(())
     }
 
     pub fn end_leases(&mut self, index: usize) -> Law {

@@ -8,6 +8,8 @@ use crate::subject::ms;
 pub struct Network {
     /// `cut[from][to]`: packets that way get lost.
     cut: Vec<Vec<bool>>,
+    /// The interfaces that are up, but nothing passes them yet.
+    mute: Vec<bool>,
     /// Percent of packets lost, and of those doubled.
     pub noise: usize,
     /// The longest time a packet takes. Packets overtake each other.
@@ -18,12 +20,13 @@ pub struct Network {
 
 impl Network {
     pub fn new(hosts: usize, delay_max: Duration, double_delay_max: Duration) -> Self {
-        Self { cut: vec![vec![false; hosts]; hosts], noise: 0, delay_max, double_delay_max }
+        let cut = vec![vec![false; hosts]; hosts];
+        Self { cut, mute: vec![false; hosts], noise: 0, delay_max, double_delay_max }
     }
 
     /// How long each copy of a packet takes.
     pub fn copies(&self, from: usize, to: usize, rng: &mut Rng) -> [Option<Duration>; 2] {
-        if self.cut[from][to] || rng.percent(self.noise) {
+        if !self.passes(from, to) || rng.percent(self.noise) {
             return [None, None];
         }
         let delay = rng.between(DELAY_MIN, self.delay_max);
@@ -33,6 +36,10 @@ impl Network {
 
     pub fn cut(&mut self, from: usize, to: usize) {
         self.cut[from][to] = true;
+    }
+
+    pub fn mute(&mut self, host: usize, is_mute: bool) {
+        self.mute[host] = is_mute;
     }
 
     /// Cuts every link between hosts whose bit in `side` differs.
@@ -46,18 +53,24 @@ impl Network {
 
     pub fn heal(&mut self) {
         self.noise = 0;
+        self.mute.fill(false);
         for row in &mut self.cut {
             row.fill(false);
         }
     }
 
     pub fn is_perfect(&self) -> bool {
-        self.noise == 0 && self.cut.iter().all(|row| !row.contains(&true))
+        let is_cut = self.cut.iter().any(|row| row.contains(&true));
+        self.noise == 0 && !is_cut && !self.mute.contains(&true)
     }
 
     /// Whether everything sent from one to the other arrives, both ways.
     pub fn connects(&self, one: usize, other: usize) -> bool {
-        self.noise == 0 && !self.cut[one][other] && !self.cut[other][one]
+        self.noise == 0 && self.passes(one, other) && self.passes(other, one)
+    }
+
+    fn passes(&self, from: usize, to: usize) -> bool {
+        !self.cut[from][to] && !self.mute[from] && !self.mute[to]
     }
 }
 

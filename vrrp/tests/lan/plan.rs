@@ -20,8 +20,10 @@ pub enum Fault {
     Split(LinkId, usize),
     /// All links fall apart in the same way.
     SplitAll(usize),
-    /// The process stands still.
+    /// All our processes stand still.
     Pause(usize),
+    /// The supervisor stands still, and the guard notices.
+    Hang(usize),
     Resume(usize),
     /// The supervisor is killed; the guard cleans up.
     Kill(usize),
@@ -35,6 +37,13 @@ pub enum Fault {
     Stop(usize),
     LinkDown(usize, LinkId),
     LinkUp(usize, LinkId),
+    /// The interface is up, but nothing passes it yet; or it does again.
+    Mute(usize, LinkId),
+    Unmute(usize, LinkId),
+    /// The kernel drops word of changes; after this time the process lists everything anew.
+    Overrun(usize, Duration),
+    /// The process runs up to so much too late.
+    Sluggish(usize, Duration),
     /// Somebody else removes the addresses.
     DeleteAddresses(usize),
     /// The next attempt to add addresses fails.
@@ -45,6 +54,7 @@ pub enum Fault {
     SpuriousTimer(usize),
 }
 
+#[derive(Clone)]
 pub struct Plan {
     pub configs: Vec<RouterConfig>,
     pub delay_max: Duration,
@@ -54,6 +64,7 @@ pub struct Plan {
 }
 
 /// Faults at times from the start of the round; afterwards everything is put right.
+#[derive(Clone)]
 pub struct Round {
     pub faults: Vec<(Duration, Fault)>,
     pub length: Duration,
@@ -95,10 +106,15 @@ impl Fault {
             | Self::SplitAll(_)
             | Self::LinkDown(..)
             | Self::LinkUp(..)
+            | Self::Mute(..)
+            | Self::Unmute(..)
+            | Self::Overrun(..)
+            | Self::Sluggish(..)
             | Self::DeleteAddresses(_)
             | Self::FailAdd(_)
             | Self::Reload(..) => true,
             Self::Pause(_)
+            | Self::Hang(_)
             | Self::Resume(_)
             | Self::Kill(_)
             | Self::KillMidway(..)
@@ -211,10 +227,13 @@ impl Round {
         let mut faults = Vec::new();
         for _ in 0..=rng.below(6) {
             let at = rng.between(Duration::ZERO, length);
-            let undone_at = at + rng.between(ms(1), length);
             let (fault, undo) = draw_fault(configs, habits, rng);
             faults.push((at, fault));
-            faults.extend(undo.map(|undo| (undone_at, undo)));
+            let mut undone_at = at;
+            for undo in undo {
+                undone_at += rng.between(ms(1), length);
+                faults.push((undone_at, undo));
+            }
         }
         faults.retain(|&(at, _)| at <= length);
         faults.sort_by_key(|&(at, _)| at);
@@ -222,27 +241,48 @@ impl Round {
     }
 }
 
-/// A fault, and what undoes it.
-fn draw_fault(configs: &[RouterConfig], habits: &Habits, rng: &mut Rng) -> (Fault, Option<Fault>) {
+/// A fault, and what undoes it step by step.
+fn draw_fault(configs: &[RouterConfig], habits: &Habits, rng: &mut Rng) -> (Fault, Vec<Fault>) {
     let host = rng.below(configs.len());
     let link = LinkId::new(rng.below(habits.links.len()));
-    let start = Some(Fault::Start(host));
-    match rng.below(19) {
-        0 => (Fault::Noise(rng.pick(&[5, 20, 50, 90])), Some(Fault::Noise(0))),
-        1 | 2 => (Fault::Cut(link, host, rng.below(configs.len())), None),
-        3 => (Fault::Split(link, 1 + rng.below((1 << configs.len()) - 1)), None),
-        4 | 5 => (Fault::Pause(host), Some(Fault::Resume(host))),
+    let start = vec![Fault::Start(host)];
+    let up = Fault::LinkUp(host, link);
+    match rng.below(25) {
+        0 => (Fault::Noise(rng.pick(&[5, 20, 50, 90])), vec![Fault::Noise(0)]),
+        1 | 2 => (Fault::Cut(link, host, rng.below(configs.len())), vec![]),
+        3 => (Fault::Split(link, 1 + rng.below((1 << configs.len()) - 1)), vec![]),
+        4 | 5 => (Fault::Pause(host), vec![Fault::Resume(host)]),
         6 | 7 => (Fault::Kill(host), start),
         8 => (Fault::KillMidway(host, rng.below(4 * habits.links.len())), start),
         9 | 10 => (Fault::KillAll(host), start),
         11 => (Fault::Stop(host), start),
-        12 => (Fault::LinkDown(host, link), Some(Fault::LinkUp(host, link))),
-        13 => (Fault::DeleteAddresses(host), None),
-        14 => (Fault::FailAdd(host), None),
-        15 => (Fault::ReloadSame(host), None),
-        16 => (Fault::Reload(host, Box::new(habits.config(host, rng))), None),
-        17 => (Fault::SpuriousTimer(host), None),
-        18 => (Fault::SplitAll(1 + rng.below((1 << configs.len()) - 1)), None),
-        _ => unreachable!("below 19"),
+        12 => (Fault::LinkDown(host, link), vec![up]),
+        13 => (Fault::DeleteAddresses(host), vec![]),
+        14 => (Fault::FailAdd(host), vec![]),
+        15 => (Fault::ReloadSame(host), vec![]),
+        16 => (Fault::Reload(host, Box::new(habits.config(host, rng))), vec![]),
+        17 => (Fault::SpuriousTimer(host), vec![]),
+        18 => (Fault::SplitAll(1 + rng.below((1 << configs.len()) - 1)), vec![]),
+        19 | 20 => (Fault::Hang(host), vec![Fault::Resume(host)]),
+        21 => {
+            let late = rng.between(ms(1), SLUGGISH_MAX);
+            (Fault::Sluggish(host, late), vec![Fault::Sluggish(host, Duration::ZERO)])
+        }
+        22 => (Fault::Mute(host, link), vec![Fault::Unmute(host, link)]),
+        23 => {
+            let mute = Fault::Mute(host, link);
+            (Fault::LinkDown(host, link), vec![mute, up, Fault::Unmute(host, link)])
+        }
+        24 => {
+            let until = rng.between(ms(1), OVERRUN_MAX);
+            (Fault::Overrun(host, until), vec![Fault::DeleteAddresses(host), up])
+        }
+        _ => unreachable!("below 25"),
     }
 }
+
+/// Less than an interval, else a router may rightly be taken for dead.
+const SLUGGISH_MAX: Duration = ms(40);
+
+/// The longest time until lost events are noticed.
+const OVERRUN_MAX: Duration = ms(2000);

@@ -87,7 +87,10 @@ impl World {
             Event::Shutdown if !before.was_late => Laws::check_shutdown(index, actions)?,
             Event::Reconfigure(_) => {
                 let timeout = self.hosts[index].router.poll_timeout();
-                self.hosts[index].record.reloads += 1;
+                let record = &mut self.hosts[index].record;
+                record.reloads += 1;
+                // A router that did not count may count now.
+                record.is_doubtful |= !before.is_reload_same;
                 self.laws.know_interval(&self.hosts[index]);
                 law!(
                     before.was_late
@@ -172,7 +175,8 @@ impl World {
         host.wake_generation += 1;
         let generation = host.wake_generation;
         if let Some(timeout) = timeout {
-            let late = self.rng.between(Duration::ZERO, WAKE_LATE_MAX);
+            let late_max = WAKE_LATE_MAX + self.hosts[index].sluggish;
+            let late = self.rng.between(Duration::ZERO, late_max);
             let later = timeout.saturating_duration_since(self.now) + late;
             self.after(later, What::Wake { host: index, generation });
         }
@@ -191,6 +195,7 @@ fn hear(host: &mut Host, event: &Event, now: Instant) {
     let discards = host.config().effective_preempt() == Preempt::Immediate
         && advert.priority < host.config().priority();
     if advert.priority == Priority::RELEASE {
+        host.record.is_doubtful = false;
         for record in &mut host.record.links {
             record.is_released = true;
             if let Some(respect) = &mut record.respect {

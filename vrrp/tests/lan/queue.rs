@@ -26,6 +26,10 @@ pub enum What {
     LeaseCheck { host: usize },
     /// The guard notices that the supervisor died.
     Guard { host: usize },
+    /// The guard has heard nothing for too long of a supervisor that stands still since then.
+    Impatience { host: usize, since: Instant },
+    /// The process lists everything anew, because it missed events.
+    Dump { host: usize },
     /// Something goes wrong, or right again.
     Fault(Fault),
 }

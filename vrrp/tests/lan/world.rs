@@ -92,6 +92,8 @@ impl World {
         for index in 0..self.hosts.len() {
             self.hosts[index].fail_add = false;
             self.hosts[index].dies_after = None;
+            self.hosts[index].sluggish = Duration::ZERO;
+            self.dump(index)?;
             for link in self.hosts[index].config().link_ids() {
                 self.apply(Fault::LinkUp(index, link))?;
             }
@@ -128,6 +130,13 @@ impl World {
                 }
                 Ok(())
             }
+            What::Impatience { host, since } => {
+                if self.hosts[host].stopped_at == Some(since) {
+                    self.let_go_for(host);
+                }
+                Ok(())
+            }
+            What::Dump { host } => self.dump(host),
             What::LeaseCheck { host } => self.end_leases(host),
             What::Guard { host } => {
                 self.guard(host);
@@ -154,13 +163,8 @@ impl World {
             Fault::SplitAll(side) => {
                 self.networks.iter_mut().for_each(|network| network.split(side));
             }
-            Fault::Pause(index) => {
-                let host = &mut self.hosts[index];
-                if host.is_running() {
-                    host.process = Process::Paused;
-                    host.stopped_at = Some(self.now);
-                }
-            }
+            Fault::Pause(index) => self.pause(index),
+            Fault::Hang(index) => self.hang(index),
             Fault::Resume(index) => return self.resume(index),
             Fault::Kill(index) => self.kill(index),
             Fault::KillMidway(index, actions) => self.hosts[index].dies_after = Some(actions),
@@ -169,6 +173,16 @@ impl World {
             Fault::Stop(index) => return self.input(index, Event::Shutdown),
             Fault::LinkDown(index, link) => self.set_carrier(index, link, LinkState::Down),
             Fault::LinkUp(index, link) => self.set_carrier(index, link, LinkState::Up),
+            Fault::Mute(index, link) => self.networks[link.index()].mute(index, true),
+            Fault::Unmute(index, link) => self.networks[link.index()].mute(index, false),
+            Fault::Overrun(index, duration) => {
+                self.hosts[index].has_overrun = true;
+                self.after(duration, What::Dump { host: index });
+            }
+            Fault::Sluggish(index, late) => {
+                self.hosts[index].sluggish = late;
+                self.laws.sluggish_max = self.laws.sluggish_max.max(late);
+            }
             Fault::DeleteAddresses(index) => {
                 let held: Vec<_> = self.hosts[index].held.keys().copied().collect();
                 self.drop_addresses(index, &held);
@@ -249,17 +263,45 @@ impl World {
         }
     }
 
-    /// Removes the addresses of a dead supervisor, then lets go for it.
-    fn guard(&mut self, index: usize) {
+    fn pause(&mut self, index: usize) {
+        let host = &mut self.hosts[index];
+        if host.is_running() {
+            host.process = Process::Paused;
+            host.stopped_at = Some(self.now);
+        }
+    }
+
+    /// The guard waits for word as long as peers do, from the last advertisement on.
+    fn hang(&mut self, index: usize) {
+        let was_running = self.hosts[index].is_running();
+        self.pause(index);
         let host = &self.hosts[index];
-        if host.process == Process::Dead && !host.held.is_empty() {
-            let held: Vec<_> = host.held.keys().copied().collect();
-            self.drop_addresses(index, &held);
-            self.note(|| format!("guard of host {index} lets go"));
-            for link in self.hosts[index].config().link_ids() {
-                let (farewell, form) = self.hosts[index].router.farewell(link);
-                self.send(index, link, &farewell, form);
-            }
+        let beat = host.record.links.iter().filter_map(|link| link.advertised_at).max();
+        if let Some(beat) = beat.filter(|_| was_running && host.is_active()) {
+            let patience_ends = beat + host.config().patience();
+            let later = patience_ends.saturating_duration_since(self.now);
+            let later = later + self.rng.between(ms(1), ms(5));
+            self.after(later, What::Impatience { host: index, since: self.now });
+        }
+    }
+
+    fn guard(&mut self, index: usize) {
+        if self.hosts[index].process == Process::Dead {
+            self.let_go_for(index);
+        }
+    }
+
+    /// What the guard does for a supervisor that is dead or hangs: removes the addresses, then says so.
+    fn let_go_for(&mut self, index: usize) {
+        if self.hosts[index].held.is_empty() {
+            return;
+        }
+        let held: Vec<_> = self.hosts[index].held.keys().copied().collect();
+        self.drop_addresses(index, &held);
+        self.note(|| format!("guard of host {index} lets go"));
+        for link in self.hosts[index].config().link_ids() {
+            let (farewell, form) = self.hosts[index].router.farewell(link);
+            self.send(index, link, &farewell, form);
         }
     }
 
