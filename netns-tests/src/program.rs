@@ -17,6 +17,9 @@ pub const KEEPALIVED: Program = Program { name: "keepalived", package: "keepaliv
 /// Adds and shows routes.
 pub const IP: Program = Program { name: "ip", package: "iproute2" };
 
+/// Takes packets apart as Wireshark does.
+pub const TSHARK: Program = Program { name: "tshark", package: "tshark" };
+
 /// Where daemons are installed, which is not in the path of ordinary users.
 const DAEMONS: &str = "/usr/sbin";
 

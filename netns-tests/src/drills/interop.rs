@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::unicast::UNICAST;
+use super::inspection::inspect;
 use crate::failure::{Failure, Result, eventually};
 use crate::lab::Family;
+use crate::lab::frames::Frames;
 use crate::lab::holders::Holding;
 use crate::pair::{A, B, Pair, SETTLE_DEADLINE};
 use crate::router::keepalived::Keepalived;
-use crate::router::settings::{MARGIN, Protocol, Settings};
+use crate::router::settings::{MARGIN, Protocol, Settings, Transport};
 use crate::router::status::RouterState;
 use crate::verdict::{Measurement, Verdict};
 
@@ -19,6 +20,7 @@ use crate::verdict::{Measurement, Verdict};
 struct Mixed {
     pair: Pair,
     keepalived: Keepalived,
+    frames: Frames,
 }
 
 impl Mixed {
@@ -26,12 +28,15 @@ impl Mixed {
     async fn start(binary: &Path, settings: Settings) -> Result<Self> {
         let mut pair = Pair::idle(binary, settings).await?;
         let directory = pair.config().with_file_name("");
+        // It takes the address back, which is its default.
+        let settings = Settings { preempt: "immediate", ..pair.settings.clone() };
         let mut keepalived =
-            Keepalived::new(&pair.lab.routers[B], &directory, &pair.settings).await?;
+            Keepalived::new(B, &pair.lab.routers[B], &directory, &settings).await?;
+        let frames = Frames::listen(pair.lab.clock, &pair.lab.routers[B].node).await?;
         keepalived.start().await?;
         pair.answered().await?;
         pair.fresh_clients().await?;
-        Ok(Self { pair, keepalived })
+        Ok(Self { pair, keepalived, frames })
     }
 
     /// Waits until keepalived has taken the address.
@@ -41,6 +46,16 @@ impl Mixed {
             held.map(|_| ()).ok_or_else(|| Failure::new("it does not"))
         })
         .await
+    }
+
+    /// Judges the medians of all rounds, and all that was said in them.
+    async fn judge(&self, rounds: &[Measurement], bound: Duration) -> Result<Verdict> {
+        let settings = &self.pair.settings;
+        let (directory, ours) = (self.pair.config().with_file_name(""), settings.family.router(A));
+        let heard = self.frames.since(Duration::ZERO);
+        let mut verdict = Verdict::of_rounds(rounds).both_held_at_most(YIELD).gap_at_most(bound);
+        verdict.problems.extend(inspect(&heard, &directory, settings, ours).await?);
+        Ok(verdict)
     }
 }
 
@@ -88,19 +103,8 @@ pub async fn unicast_weaker(binary: PathBuf) -> Result<Verdict> {
     wait_and_give_back(binary, by_unicast(Family::Ipv4, Settings::default())).await
 }
 
-/// Over IPv6, from link-local addresses.
 fn by_unicast(family: Family, settings: Settings) -> Settings {
-    let (router_extra, keepalived_extra) = match family {
-        Family::Ipv4 => {
-            (UNICAST, "  unicast_src_ip 192.168.8.3\n  unicast_peer {\n    192.168.8.2\n  }\n")
-        }
-        Family::Ipv6 => (
-            "transport = \"unicast\"\n\
-             sources = { router-a = \"fe80::2\", router-b = \"fe80::3\" }\n",
-            "  unicast_src_ip fe80::3\n  unicast_peer {\n    fe80::2\n  }\n",
-        ),
-    };
-    Settings { family, router_extra, keepalived_extra, ..settings }
+    Settings { family, transport: Transport::Unicast, ..settings }
 }
 
 async fn win_and_lose(binary: PathBuf, settings: Settings) -> Result<Verdict> {
@@ -111,7 +115,7 @@ async fn win_and_lose(binary: PathBuf, settings: Settings) -> Result<Verdict> {
         rounds.push(win_and_lose_once(&mut mixed).await?);
     }
     let bound = mixed.pair.settings.skew(B) + MARGIN;
-    Ok(Verdict::of_rounds(&rounds).both_held_at_most(YIELD).gap_at_most(bound))
+    mixed.judge(&rounds, bound).await
 }
 
 async fn win_and_lose_once(mixed: &mut Mixed) -> Result<Measurement> {
@@ -162,7 +166,7 @@ async fn wait_and_give_back(binary: PathBuf, settings: Settings) -> Result<Verdi
         rounds.push(take_over_and_give_back(&mut mixed).await?);
     }
     let bound = mixed.pair.settings.skew(A) + MARGIN;
-    let verdict = Verdict::of_rounds(&rounds).both_held_at_most(YIELD).gap_at_most(bound);
+    let verdict = mixed.judge(&rounds, bound).await?;
     let expected = matches!(protocol, Protocol::V3) || checksum == "rfc3768";
     let verdict = verdict.expect(expected, format!("the checksum is that of `{checksum}`"));
     Ok(verdict.remark(format!("keepalived's checksum is that of `{checksum}`")))

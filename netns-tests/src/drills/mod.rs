@@ -13,10 +13,13 @@ pub mod crash;
 pub mod failover;
 pub mod frozen;
 pub mod guard;
+pub mod inspection;
 pub mod interop;
 pub mod ipv6;
 pub mod late_interface;
 pub mod link_down;
+pub mod matrix;
+pub mod message_only;
 pub mod partition;
 pub mod planned_stop;
 pub mod preempt;
@@ -39,7 +42,7 @@ use tokio::time::timeout;
 
 use crate::failure::{Failure, Result};
 use crate::lab::Family;
-use crate::program::{IP, KEEPALIVED, Program};
+use crate::program::{IP, KEEPALIVED, Program, TSHARK};
 use crate::router::settings::Protocol;
 use crate::verdict::Verdict;
 
@@ -50,8 +53,10 @@ pub struct Drill {
     pub name: &'static str,
     /// The foreign programs it needs.
     pub needs: &'static [Program],
-    run: fn(PathBuf) -> LocalBoxFuture<'static, Result<Verdict>>,
+    run: Run,
 }
+
+type Run = fn(PathBuf) -> LocalBoxFuture<'static, Result<Verdict>>;
 
 /// Every drill, in the order they run.
 pub const DRILLS: &[Drill] = &[
@@ -81,56 +86,70 @@ pub const DRILLS: &[Drill] = &[
     Drill { name: "ipv6", needs: &[], run: |binary| ipv6::run(binary).boxed_local() },
     Drill {
         name: "interop_stronger",
-        needs: &[KEEPALIVED],
+        needs: &[KEEPALIVED, TSHARK],
         run: |binary| interop::stronger(binary, Protocol::V3).boxed_local(),
     },
     Drill {
         name: "interop_weaker",
-        needs: &[KEEPALIVED],
+        needs: &[KEEPALIVED, TSHARK],
         run: |binary| interop::weaker(binary, Protocol::V3).boxed_local(),
     },
     Drill {
         name: "interop_v2_stronger",
-        needs: &[KEEPALIVED],
+        needs: &[KEEPALIVED, TSHARK],
         run: |binary| interop::stronger(binary, V2).boxed_local(),
     },
     Drill {
         name: "interop_v2_weaker",
-        needs: &[KEEPALIVED],
+        needs: &[KEEPALIVED, TSHARK],
         run: |binary| interop::weaker(binary, V2).boxed_local(),
     },
     Drill {
         name: "interop_ipv6",
-        needs: &[KEEPALIVED],
+        needs: &[KEEPALIVED, TSHARK],
         run: |binary| interop::ipv6(binary).boxed_local(),
     },
     Drill {
         name: "interop_unicast_stronger",
-        needs: &[KEEPALIVED],
+        needs: &[KEEPALIVED, TSHARK],
         run: |b| interop::unicast_stronger(b, Family::Ipv4, Protocol::V3).boxed_local(),
     },
     Drill {
         name: "interop_unicast_weaker",
-        needs: &[KEEPALIVED],
+        needs: &[KEEPALIVED, TSHARK],
         run: |binary| interop::unicast_weaker(binary).boxed_local(),
     },
     Drill {
         name: "interop_unicast_v2",
-        needs: &[KEEPALIVED],
+        needs: &[KEEPALIVED, TSHARK],
         run: |b| interop::unicast_stronger(b, Family::Ipv4, V2).boxed_local(),
     },
     Drill {
         name: "interop_unicast_ipv6",
-        needs: &[KEEPALIVED],
+        needs: &[KEEPALIVED, TSHARK],
         run: |b| interop::unicast_stronger(b, Family::Ipv6, Protocol::V3).boxed_local(),
     },
+    Drill { name: "message_only", needs: &[TSHARK], run: |b| message_only::run(b).boxed_local() },
+    in_dialect("matrix_v3", |b| matrix::run(b, matrix::V3).boxed_local()),
+    in_dialect("matrix_v3_rfc5798", |b| matrix::run(b, matrix::V3_RFC5798).boxed_local()),
+    in_dialect("matrix_v3_ipv6", |b| matrix::run(b, matrix::V3_IPV6).boxed_local()),
+    in_dialect("matrix_v3_unicast", |b| matrix::run(b, matrix::V3_UNICAST).boxed_local()),
+    in_dialect("matrix_v3_ipv6_unicast", |b| matrix::run(b, matrix::V3_IPV6_UNICAST).boxed_local()),
+    in_dialect("matrix_v2_unicast", |b| matrix::run(b, matrix::V2_UNICAST).boxed_local()),
+    in_dialect("matrix_v2", |b| matrix::run(b, matrix::V2).boxed_local()),
+    in_dialect("matrix_v2_password", |b| matrix::run(b, matrix::V2_PASSWORD).boxed_local()),
 ];
 
+/// A drill with keepalived as the peer, whose packets Wireshark judges.
+const fn in_dialect(name: &'static str, run: Run) -> Drill {
+    Drill { name, needs: &[KEEPALIVED, TSHARK], run }
+}
+
 /// Version 2 as most keepalived boxes are set up: with a password.
-const V2: Protocol = Protocol::V2 { password: "h4-lab" };
+const V2: Protocol = Protocol::V2 { password: Some("h4-lab") };
 
 /// No drill takes longer unless something hangs.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(120);
 
 impl Drill {
     /// The first program it needs that is not installed.

@@ -98,6 +98,33 @@ impl Holders {
     }
 }
 
+/// Who holds the address at `moment`, the latest to get it last.
+#[must_use]
+pub fn holders_at(changes: &[Change], moment: Moment) -> Vec<usize> {
+    let mut holders = Vec::new();
+    for change in changes.iter().filter(|change| change.at <= moment) {
+        holders.retain(|holder| *holder != change.holder);
+        if change.holding == Holding::Held {
+            holders.push(change.holder);
+        }
+    }
+    holders
+}
+
+/// How often within `window` the address moved to another box. Where several hold it, it belongs
+/// to the latest to get it.
+#[must_use]
+pub fn moves(changes: &[Change], window: Window) -> usize {
+    let mut owner = holders_at(changes, window.from).last().copied();
+    let mut moves = 0;
+    for change in changes.iter().filter(|change| window.contains(change.at)) {
+        let next = holders_at(changes, change.at).last().copied().or(owner);
+        moves += usize::from(owner.is_some() && next != owner);
+        owner = next;
+    }
+    moves
+}
+
 /// How long within `window` the address was held by how many boxes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HoldingTimes {
@@ -165,6 +192,21 @@ mod tests {
     #[test]
     fn an_overlap_is_counted_from_the_second_holder_to_the_first_that_lets_go() {
         assert_eq!(times(&[held(10, 0), held(200, 1), gone(275, 0)], 100, 400), (0, 75));
+    }
+
+    #[test]
+    fn an_address_that_goes_and_comes_back_has_not_moved() {
+        let all = Window { from: ms(0), to: ms(1000) };
+        assert_eq!(moves(&[held(10, 0), gone(200, 0), held(260, 0)], all), 0);
+        assert_eq!(moves(&[held(10, 0), gone(200, 0), held(260, 1)], all), 1);
+    }
+
+    #[test]
+    fn an_address_that_the_first_of_two_holders_keeps_has_moved_twice() {
+        let changes = [held(10, 0), held(200, 1), gone(300, 1)];
+        assert_eq!(moves(&changes, Window { from: ms(100), to: ms(1000) }), 2);
+        assert_eq!(holders_at(&changes, ms(250)), [0, 1]);
+        assert_eq!(holders_at(&changes, ms(300)), [0]);
     }
 
     #[test]

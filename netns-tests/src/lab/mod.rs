@@ -17,6 +17,8 @@
 //! run on the routers are in [`router`](crate::router).
 
 pub mod arp;
+pub mod dissect;
+pub mod frames;
 pub mod holders;
 pub mod netlink;
 pub mod node;
@@ -57,6 +59,16 @@ impl Family {
         match self {
             Self::Ipv4 => IpAddr::V4(VIP),
             Self::Ipv6 => IpAddr::V6(VIPS_V6[1]),
+        }
+    }
+
+    /// The address that a router's advertisements come from.
+    #[must_use]
+    pub const fn router(self, number: usize) -> IpAddr {
+        let (_, address) = ROUTERS[number];
+        match self {
+            Self::Ipv4 => IpAddr::V4(address),
+            Self::Ipv6 => IpAddr::V6(link_local(address.octets()[3] as u16)),
         }
     }
 }

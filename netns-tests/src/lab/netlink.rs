@@ -10,7 +10,7 @@ use rtnetlink::packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressProtocol,
 };
 use rtnetlink::packet_route::link::{BridgeStpState, InfoData, InfoVeth, LinkMessage};
-use rtnetlink::{Handle, LinkBridge, LinkUnspec, LinkVeth, MulticastGroup};
+use rtnetlink::{Handle, LinkBridge, LinkBridgePort, LinkUnspec, LinkVeth, MulticastGroup};
 use tokio::task::spawn_local;
 
 use crate::failure::{Failure, OrFail, Result};
@@ -162,6 +162,16 @@ impl Netlink {
     pub async fn unplug(&self, link: Interface) -> Result<()> {
         let message = LinkUnspec::new_with_index(link.0).nocontroller().build();
         self.0.link().change(message).execute().await.or_fail("cannot take a link out of a bridge")
+    }
+
+    /// Whether a port of a bridge passes multicast on to whoever is behind it. What those send
+    /// passes in any case.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub async fn flood_multicast(&self, port: Interface, flood: bool) -> Result<()> {
+        let message = LinkBridgePort::new(port.0).mcast_flood(flood).build();
+        self.0.link().set_port(message).execute().await.or_fail("cannot set up a port of a bridge")
     }
 
     /// Adds an address for ever.

@@ -151,7 +151,7 @@ impl Node {
     }
 
     /// Ends every process in the namespace, also those that a box left behind.
-    fn kill_processes(&self) {
+    pub fn kill_processes(&self) {
         let Ok(ours) = self.namespace.metadata().map(|namespace| namespace.ino()) else { return };
         for process in processes() {
             let theirs = fs::metadata(format!("/proc/{process}/ns/net"));

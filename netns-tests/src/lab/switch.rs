@@ -99,4 +99,20 @@ impl Link {
     pub async fn unblock(&self) -> Result<()> {
         self.switch.plug(self.port, self.bridge).await
     }
+
+    /// The switch passes no advertisement on to this node; what the node sends still passes.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub async fn deafen(&self) -> Result<()> {
+        self.switch.flood_multicast(self.port, false).await
+    }
+
+    /// Ends [`deafen`](Self::deafen).
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub async fn hear_again(&self) -> Result<()> {
+        self.switch.flood_multicast(self.port, true).await
+    }
 }

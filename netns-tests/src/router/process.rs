@@ -233,7 +233,7 @@ pub fn send(process: Pid, signal: Signal) -> Result<()> {
 }
 
 /// A process number as the kernel wants it.
-fn pid(number: u32) -> Result<Pid> {
+pub(super) fn pid(number: u32) -> Result<Pid> {
     let number = i32::try_from(number).or_fail("a process number is out of range")?;
     Ok(Pid::from_raw(number))
 }

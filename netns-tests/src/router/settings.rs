@@ -1,11 +1,11 @@
 //! The one config file that both boxes share, and the times that follow from it.
 
 use std::fmt::Write;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use crate::lab::switch::{PREFIX, PREFIX_V6};
-use crate::lab::{Family, PORT, ROUTERS, SERVERS, VIP, VIPS_V6};
+use crate::lab::{CLIENT, Family, PORT, ROUTERS, SERVERS, VIP, VIPS_V6};
 
 /// What a drill may want to be different. `Default` is what the bounds are promised for: adverts
 /// every 100 ms, priorities 150 and 100, no preemption.
@@ -25,20 +25,59 @@ pub struct Settings {
     pub protocol: Protocol,
     /// More lines for the virtual router.
     pub router_extra: &'static str,
-    /// More lines for that of keepalived.
-    pub keepalived_extra: &'static str,
+    /// How advertisements get to the other box.
+    pub transport: Transport,
+    /// The form of our checksums, in version 3 over IPv4.
+    pub checksum: Checksum,
+    /// The time between two advertisements, in version 3.
+    pub interval: Duration,
+    /// So many addresses more in the virtual router; with the routers below at most 200.
+    pub more_addresses: u8,
+    /// The intervals of as many virtual routers more, each with an address of its own.
+    pub more_routers: Vec<Duration>,
+}
+
+/// One virtual router of the file.
+#[derive(Clone, Debug)]
+pub struct VirtualRouter {
+    /// Its name in the file.
+    pub name: String,
+    /// Its VRID.
+    pub vrid: u8,
+    /// The time between two advertisements.
+    pub interval: Duration,
+    /// Its addresses and the prefix lengths of their networks.
+    pub addresses: Vec<(IpAddr, u8)>,
 }
 
 /// A version of VRRP, with what it decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// Adverts every [`ADVERT_INTERVAL`].
+    /// Adverts as often as the settings say.
     V3,
     /// Adverts every second, the shortest interval there is, with this password.
     V2 {
-        /// 1 to 8 characters.
-        password: &'static str,
+        /// 1 to 8 characters, if any.
+        password: Option<&'static str>,
     },
+}
+
+/// How advertisements get to the other box.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// To the group of VRRP.
+    Multicast,
+    /// To the other box alone.
+    Unicast,
+}
+
+/// A form of the checksum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checksum {
+    /// That of the peer.
+    Auto,
+    /// With a pseudo-header.
+    Rfc5798,
 }
 
 impl Protocol {
@@ -48,16 +87,6 @@ impl Protocol {
         match self {
             Self::V2 { .. } => 2,
             Self::V3 => 3,
-        }
-    }
-
-    /// The time between two advertisements. In both versions the skew time is a part of it, as
-    /// version 2 counts it in seconds.
-    #[must_use]
-    pub const fn advert_interval(self) -> Duration {
-        match self {
-            Self::V2 { .. } => Duration::from_secs(1),
-            Self::V3 => ADVERT_INTERVAL,
         }
     }
 }
@@ -72,12 +101,16 @@ impl Default for Settings {
             family: Family::Ipv4,
             protocol: Protocol::V3,
             router_extra: "",
-            keepalived_extra: "",
+            transport: Transport::Multicast,
+            checksum: Checksum::Auto,
+            interval: ADVERT_INTERVAL,
+            more_addresses: 0,
+            more_routers: Vec::new(),
         }
     }
 }
 
-/// The time between two advertisements in every drill of version 3.
+/// The time between two advertisements in most drills of version 3.
 pub const ADVERT_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The VRID of the lab's virtual router.
@@ -96,30 +129,74 @@ impl Settings {
             text += &node(name, *address, priority);
         }
         text += &format!("[worker]\ndrain_timeout = \"{}\"\n", self.drain_timeout);
-        text += &self.virtual_router();
+        text.extend(self.virtual_routers().iter().map(|router| self.virtual_router(router)));
         let bind = SocketAddr::from((self.family.vip(), PORT));
         text += &format!("[[frontend]]\nname = \"web\"\nbind = [\"{bind}\"]\nbackend = \"web\"\n");
         text += &self.backend();
         text
     }
 
-    fn virtual_router(&self) -> String {
-        let addresses = match self.family {
-            Family::Ipv4 => format!("\"{VIP}/{PREFIX}\""),
-            Family::Ipv6 => VIPS_V6.map(|vip| format!("\"{vip}/{PREFIX_V6}\"")).join(", "),
-        };
+    fn virtual_router(&self, router: &VirtualRouter) -> String {
+        let VirtualRouter { name, vrid, interval, addresses } = router;
+        let addresses: Vec<_> =
+            addresses.iter().map(|(address, prefix)| format!("\"{address}/{prefix}\"")).collect();
         let text = format!(
-            "[[virtual_router]]\nname = \"web\"\nvrid = {VRID}\ninterface = \"eth0\"\n\
-             addresses = [{addresses}]\nadvert_interval = \"{}ms\"\npreempt = \"{}\"\nversion = {}\n",
-            self.protocol.advert_interval().as_millis(),
+            "[[virtual_router]]\nname = \"{name}\"\nvrid = {vrid}\ninterface = \"eth0\"\n\
+             addresses = [{}]\nadvert_interval = \"{}ms\"\npreempt = \"{}\"\nversion = {}\n",
+            addresses.join(", "),
+            interval.as_millis(),
             self.preempt,
             self.protocol.version()
         );
-        let password = match self.protocol {
-            Protocol::V2 { password } => format!("password = \"{password}\"\n"),
-            Protocol::V3 => String::new(),
+        let text = text + self.router_extra + "\n" + &self.transport();
+        match self.protocol {
+            Protocol::V2 { password: Some(password) } => {
+                text + &format!("password = \"{password}\"\n")
+            }
+            Protocol::V3 if self.checksum == Checksum::Rfc5798 => text + "checksum = \"rfc5798\"\n",
+            Protocol::V2 { password: None } | Protocol::V3 => text,
+        }
+    }
+
+    fn transport(&self) -> String {
+        if self.transport == Transport::Multicast {
+            return String::new();
+        }
+        let [a, b] = [0, 1].map(|number| self.family.router(number));
+        format!("transport = \"unicast\"\nsources = {{ router-a = \"{a}\", router-b = \"{b}\" }}\n")
+    }
+
+    /// All virtual routers; the first is the one that clients use.
+    #[must_use]
+    pub fn virtual_routers(&self) -> Vec<VirtualRouter> {
+        let own: Vec<_> = match self.family {
+            Family::Ipv4 => vec![(VIP.into(), PREFIX)],
+            Family::Ipv6 => VIPS_V6.iter().map(|vip| ((*vip).into(), PREFIX_V6)).collect(),
         };
-        text + &password + self.router_extra + "\n"
+        let more = (0..self.more_addresses).map(|number| (another(number), PREFIX));
+        let first = VirtualRouter {
+            name: "web".to_owned(),
+            vrid: VRID,
+            interval: self.advert_interval(),
+            addresses: own.into_iter().chain(more).collect(),
+        };
+        let others = self.more_routers.iter().zip(1..).map(|(interval, number)| VirtualRouter {
+            name: format!("more-{number}"),
+            vrid: VRID + number,
+            interval: *interval,
+            addresses: vec![(another(self.more_addresses + number), PREFIX)],
+        });
+        std::iter::once(first).chain(others).collect()
+    }
+
+    /// The time between two advertisements. In both versions the skew time is a part of it, as
+    /// version 2 counts it in seconds.
+    #[must_use]
+    pub const fn advert_interval(&self) -> Duration {
+        match self.protocol {
+            Protocol::V2 { .. } => Duration::from_secs(1),
+            Protocol::V3 => self.interval,
+        }
     }
 
     fn backend(&self) -> String {
@@ -139,14 +216,24 @@ impl Settings {
     /// Skew_Time of a box (RFC 9568 §6.1): how long it waits after a release by priority 0.
     #[must_use]
     pub fn skew(&self, router: usize) -> Duration {
-        self.protocol.advert_interval() * (256 - u32::from(self.priorities[router])) / 256
+        self.advert_interval() * (256 - u32::from(self.priorities[router])) / 256
     }
 
     /// Active_Down_Interval of a box (RFC 9568 §6.1): how long it waits in silence.
     #[must_use]
     pub fn active_down(&self, router: usize) -> Duration {
-        self.protocol.advert_interval() * 3 + self.skew(router)
+        self.advert_interval() * 3 + self.skew(router)
     }
+}
+
+/// The further addresses begin here, above those of the machines but for the client's.
+const FIRST_MORE: u8 = 20;
+
+/// An address of the lab's network that no machine has by itself.
+const fn another(number: u8) -> IpAddr {
+    let [a, b, c, client] = CLIENT.octets();
+    let host = FIRST_MORE + number;
+    IpAddr::V4(Ipv4Addr::new(a, b, c, if host < client { host } else { host + 1 }))
 }
 
 fn node(name: &str, address: Ipv4Addr, priority: u8) -> String {
@@ -167,10 +254,26 @@ mod tests {
 
     #[test]
     fn version_2_counts_in_seconds() {
-        let protocol = Protocol::V2 { password: "secret" };
+        let protocol = Protocol::V2 { password: Some("secret") };
         let settings = Settings { protocol, ..Settings::default() };
         assert_eq!(settings.active_down(1).as_millis(), 3609);
         assert!(settings.to_toml().contains("version = 2\npassword = \"secret\"\n"));
+    }
+
+    #[test]
+    fn no_two_addresses_are_the_same() {
+        let settings = Settings {
+            more_addresses: 199,
+            more_routers: vec![ADVERT_INTERVAL],
+            ..Settings::default()
+        };
+        let routers = settings.virtual_routers();
+        let held = routers.iter().flat_map(|router| &router.addresses).map(|(address, _)| *address);
+        let machines = ROUTERS.iter().chain(&SERVERS).map(|(_, address)| *address);
+        let mut all: Vec<_> = held.chain(machines.chain([CLIENT]).map(IpAddr::V4)).collect();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 200 + 1 + 2 + 3 + 1);
     }
 
     #[test]

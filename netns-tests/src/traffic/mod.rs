@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::clock::{Clock, Moment};
 use crate::failure::Result;
 use crate::lab::node::Node;
-use probe::{Attempt, Outcome, Probe};
+use probe::{Attempt, Outcome, Probe, SPACING};
 use stream::Stream;
 use window::{Window, longest_gap};
 
@@ -40,7 +40,7 @@ impl Traffic {
     /// # Errors
     /// When the node is gone.
     pub async fn start(clock: Clock, node: &Node, target: SocketAddr) -> Result<Self> {
-        let probe = Probe::start(clock, node, target).await?;
+        let probe = Probe::start(clock, node, target, SPACING).await?;
         let stream = Stream::start(clock, node, target).await?;
         Ok(Self { probe, stream })
     }
@@ -48,9 +48,7 @@ impl Traffic {
     /// Was an attempt answered that began after `since`?
     #[must_use]
     pub fn answered_since(&self, since: Moment) -> bool {
-        let attempts = self.probe.attempts();
-        let answered = |attempt: &&Attempt| attempt.outcome == Outcome::Answered;
-        attempts.iter().rev().find(answered).is_some_and(|attempt| attempt.started >= since)
+        self.probe.answered_since(since)
     }
 
     /// What was seen within `window`. Attempts still under way at its end are not in it, so a
@@ -58,15 +56,11 @@ impl Traffic {
     #[must_use]
     pub fn within(&self, window: Window) -> Seen {
         let attempts = self.probe.attempts();
-        let answers: Vec<_> =
-            attempts.iter().filter(|attempt| attempt.outcome == Outcome::Answered).collect();
         let failures = attempts
             .iter()
             .filter(|attempt| attempt.outcome != Outcome::Answered && attempt.overlaps(window));
-        let mut finished: Vec<_> = answers.iter().map(|attempt| attempt.finished).collect();
-        finished.sort_unstable();
         Seen {
-            gap: longest_gap(&finished, window),
+            gap: longest_gap(&self.probe.answers(), window),
             failures: failures.copied().collect(),
             connections_lost: self.stream.losses_within(window),
         }

@@ -1,4 +1,4 @@
-//! A client that opens a new connection every 10 ms, whatever became of the one before.
+//! A client that opens a new connection every few milliseconds, whatever became of the one before.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -51,7 +51,7 @@ pub enum Outcome {
     Broken,
 }
 
-/// The time between two attempts.
+/// The time between two attempts in most drills.
 pub const SPACING: Duration = Duration::from_millis(10);
 
 /// How long one attempt may take. With [`SPACING`] it bounds the attempts under way to 101.
@@ -68,15 +68,38 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// Starts the client on `node`.
+    /// Starts the client on `node`; its attempts begin so long after one another.
     ///
     /// # Errors
     /// When the node is gone.
-    pub async fn start(clock: Clock, node: &Node, target: SocketAddr) -> Result<Self> {
+    pub async fn start(
+        clock: Clock,
+        node: &Node,
+        target: SocketAddr,
+        spacing: Duration,
+    ) -> Result<Self> {
         let attempts = Arc::<Mutex<Vec<Attempt>>>::default();
         let notes = attempts.clone();
-        let running = node.start(move || knock(clock, target, notes)).await?;
+        let running = node.start(move || knock(clock, target, spacing, notes)).await?;
         Ok(Self { attempts, _running: running })
+    }
+
+    /// When the answers came so far, in order.
+    #[must_use]
+    pub fn answers(&self) -> Vec<Moment> {
+        let attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        let answered = attempts.iter().filter(|attempt| attempt.outcome == Outcome::Answered);
+        let mut finished: Vec<_> = answered.map(|attempt| attempt.finished).collect();
+        finished.sort_unstable();
+        finished
+    }
+
+    /// Was an attempt answered that began after `since`?
+    #[must_use]
+    pub fn answered_since(&self, since: Moment) -> bool {
+        let attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        let answered = |attempt: &&Attempt| attempt.outcome == Outcome::Answered;
+        attempts.iter().rev().find(answered).is_some_and(|attempt| attempt.started >= since)
     }
 
     /// Every finished attempt so far, in the order they finished.
@@ -86,8 +109,13 @@ impl Probe {
     }
 }
 
-async fn knock(clock: Clock, target: SocketAddr, notes: Arc<Mutex<Vec<Attempt>>>) {
-    let mut ticks = interval(SPACING);
+async fn knock(
+    clock: Clock,
+    target: SocketAddr,
+    spacing: Duration,
+    notes: Arc<Mutex<Vec<Attempt>>>,
+) {
+    let mut ticks = interval(spacing);
     // After a stall the attempts that were missed are not made up for: that would be a flood.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -1,0 +1,104 @@
+//! One box of each kind, without clients.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::clock::Moment;
+use crate::drills::inspection::inspect;
+use crate::failure::{Failure, OrFail, Result, eventually};
+use crate::lab::frames::Frames;
+use crate::lab::holders::{Holding, holders_at};
+use crate::lab::switch::Link;
+use crate::lab::{Lab, ROUTERS};
+use crate::pair::{SETTLE_DEADLINE, scratch_directory};
+use crate::router::keepalived::Keepalived;
+use crate::router::process::Haagent;
+use crate::router::settings::Settings;
+
+/// The lab with both boxes.
+pub(super) struct Duel {
+    /// Our box.
+    pub(super) haagent: Haagent,
+    /// The other one.
+    pub(super) keepalived: Keepalived,
+    /// The number of ours; the other one has the other.
+    pub(super) ours: usize,
+    pub(super) lab: Lab,
+    settings: Settings,
+    frames: Frames,
+    directory: PathBuf,
+}
+
+impl Duel {
+    /// keepalived is active already; `haagent`, which is box `ours`, does not run yet.
+    pub(super) async fn start(
+        binary: &Path,
+        ours: usize,
+        settings: &Settings,
+        theirs: &Settings,
+    ) -> Result<Self> {
+        let lab = Lab::new(settings.family).await?;
+        let directory = scratch_directory()?;
+        let config = directory.join("haagent.toml");
+        std::fs::write(&config, settings.to_toml()).or_fail("cannot write the config")?;
+        let (name, _) = ROUTERS[ours];
+        let haagent = Haagent::new(name, &lab.routers[ours], binary, &config, &directory);
+        let machine = &lab.routers[1 - ours];
+        let frames = Frames::listen(lab.clock, &machine.node).await?;
+        let mut keepalived = Keepalived::new(1 - ours, machine, &directory, theirs).await?;
+        keepalived.start().await?;
+        let settings = settings.clone();
+        let duel = Self { haagent, keepalived, ours, lab, settings, frames, directory };
+        duel.held_by(duel.theirs()).await?;
+        Ok(duel)
+    }
+
+    pub(super) const fn theirs(&self) -> usize {
+        1 - self.ours
+    }
+
+    pub(super) fn now(&self) -> Moment {
+        self.lab.clock.now()
+    }
+
+    pub(super) fn link(&self, number: usize) -> &Link {
+        &self.lab.routers[number].link
+    }
+
+    /// Waits until this box and no other holds the address.
+    pub(super) async fn held_by(&self, number: usize) -> Result<()> {
+        self.holders_are(&[number]).await
+    }
+
+    /// Waits until both do.
+    pub(super) async fn held_by_both(&self) -> Result<()> {
+        self.holders_are(&[0, 1]).await
+    }
+
+    async fn holders_are(&self, wanted: &[usize]) -> Result<()> {
+        eventually(&format!("the address is held by {wanted:?}"), SETTLE_DEADLINE, || async {
+            let mut holders = holders_at(&self.lab.holders.changes(), self.now());
+            holders.sort_unstable();
+            let held = holders == wanted;
+            held.then_some(()).ok_or_else(|| Failure::new(format!("by {holders:?}")))
+        })
+        .await
+    }
+
+    /// How long after one box let go since `from` the other one had the address.
+    pub(super) fn handover(&self, from: Moment, giver: usize) -> Option<Duration> {
+        let gone = self.lab.holders.first(from, giver, Holding::Gone)?;
+        Some(self.lab.holders.first(from, 1 - giver, Holding::Held)?.saturating_sub(gone))
+    }
+
+    /// Did this box get the address since `from`?
+    pub(super) fn got_it(&self, from: Moment, number: usize) -> bool {
+        self.lab.holders.first(from, number, Holding::Held).is_some()
+    }
+
+    /// What is wrong with all that was said.
+    pub(super) async fn inspect(&self) -> Result<Vec<String>> {
+        let ours = self.settings.family.router(self.ours);
+        inspect(&self.frames.since(Moment::ZERO), &self.directory, &self.settings, ours).await
+    }
+}

@@ -1,0 +1,143 @@
+//! What the boxes put on the wire: advertisements and announcements, as frames.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::UdpSocket;
+
+use super::node::{Node, Running};
+use crate::clock::{Clock, Moment};
+use crate::failure::{OrFail, Result};
+
+/// A frame, from its Ethernet header on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// When it passed.
+    pub at: Moment,
+    /// All of it.
+    pub bytes: Vec<u8>,
+}
+
+/// Listens on every interface of a machine for as long as it lives.
+#[derive(Debug)]
+pub struct Frames {
+    heard: Arc<Mutex<Vec<Frame>>>,
+    _listening: Running,
+}
+
+/// A minute of two routers with adverts every 10 ms, and 200 addresses announced ten times; nothing is noted beyond.
+const FRAMES_MAX: usize = 16_000;
+
+/// Every protocol (ETH_P_ALL), in the byte order of the network.
+const EVERYTHING: u16 = 3_u16.to_be();
+
+impl Frames {
+    /// Listens on `node`: to what reaches it, and what it sends.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub async fn listen(clock: Clock, node: &Node) -> Result<Self> {
+        let heard = Arc::<Mutex<Vec<Frame>>>::default();
+        let notes = heard.clone();
+        let socket = node.run(|| async { open() }).await??;
+        let listening = node.start(move || listen(socket, clock, notes)).await?;
+        Ok(Self { heard, _listening: listening })
+    }
+
+    /// What was heard since `since`, in order.
+    #[must_use]
+    pub fn since(&self, since: Moment) -> Vec<Frame> {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.iter().filter(|frame| frame.at >= since).cloned().collect()
+    }
+}
+
+/// A packet socket; the datagram type of tokio serves any socket that receives whole packets.
+fn open() -> Result<UdpSocket> {
+    let protocol = Protocol::from(i32::from(EVERYTHING));
+    let socket = Socket::new(Domain::PACKET, Type::RAW, Some(protocol))
+        .or_fail("cannot open a packet socket")?;
+    socket.set_nonblocking(true).or_fail("cannot make a socket non-blocking")?;
+    UdpSocket::from_std(socket.into()).or_fail("cannot watch a packet socket")
+}
+
+async fn listen(socket: UdpSocket, clock: Clock, notes: Arc<Mutex<Vec<Frame>>>) {
+    let mut bytes = [0; 1600];
+    while let Ok(length) = socket.recv(&mut bytes).await {
+        let frame = Frame { at: clock.now(), bytes: bytes[..length].to_vec() };
+        if frame.is_of_interest() {
+            let mut notes = notes.lock().unwrap_or_else(PoisonError::into_inner);
+            if notes.len() < FRAMES_MAX {
+                notes.push(frame);
+            }
+        }
+    }
+}
+
+/// VRRP's number among the protocols of IP (RFC 9568 §5.1.1.4).
+const VRRP: u8 = 112;
+
+/// That of ICMPv6.
+const ICMPV6: u8 = 58;
+
+impl Frame {
+    fn kind(&self) -> Option<[u8; 2]> {
+        self.bytes.get(12..14)?.try_into().ok()
+    }
+
+    /// The number of the protocol above IP.
+    fn protocol(&self) -> Option<u8> {
+        match self.kind()? {
+            [0x08, 0x00] => self.bytes.get(23).copied(),
+            [0x86, 0xdd] => self.bytes.get(20).copied(),
+            _ => None,
+        }
+    }
+
+    fn is_arp(&self) -> bool {
+        self.kind() == Some([0x08, 0x06])
+    }
+
+    fn is_of_interest(&self) -> bool {
+        self.is_arp() || matches!(self.protocol(), Some(VRRP | ICMPV6))
+    }
+
+    /// Is it an advertisement?
+    #[must_use]
+    pub fn is_advertisement(&self) -> bool {
+        self.protocol() == Some(VRRP)
+    }
+
+    /// The address that a gratuitous ARP announces: the sender's and the target's.
+    #[must_use]
+    pub fn announced(&self) -> Option<IpAddr> {
+        let address = |at: usize| <[u8; 4]>::try_from(self.bytes.get(at..at + 4)?).ok();
+        let (sender, target) = (address(28)?, address(38)?);
+        let gratuitous = self.is_arp() && sender == target;
+        gratuitous.then(|| Ipv4Addr::from(sender).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gratuitous_arp_announces_its_address() {
+        let mut bytes = vec![0; 42];
+        bytes[12..14].copy_from_slice(&[0x08, 0x06]);
+        bytes[28..32].copy_from_slice(&[10, 51, 1, 7]);
+        let mut frame = Frame { at: Moment::ZERO, bytes };
+        assert_eq!(frame.announced(), None, "a request for another address");
+        frame.bytes[38..42].copy_from_slice(&[10, 51, 1, 7]);
+        assert_eq!(frame.announced(), Some(IpAddr::from([10, 51, 1, 7])));
+    }
+
+    #[test]
+    fn a_short_frame_is_nothing() {
+        let frame = Frame { at: Moment::ZERO, bytes: vec![0; 13] };
+        assert!(!frame.is_of_interest());
+        assert_eq!(frame.announced(), None);
+    }
+}
