@@ -11,6 +11,8 @@
 
 pub mod binary;
 pub mod clock;
+pub mod comparison;
+pub mod contest;
 pub mod demo;
 pub mod drills;
 pub mod failure;

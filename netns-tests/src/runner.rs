@@ -7,6 +7,7 @@ use serde::Serialize;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::clock::Clock;
+use crate::comparison::{Comparison, table};
 use crate::drills::{DRILLS, Drill};
 use crate::failure::{OrFail, Result};
 use crate::report::{begin, say, show_logs};
@@ -19,7 +20,7 @@ pub enum Outcome {
     Judged(Verdict),
     /// It could not be brought to its end.
     Failed(String),
-    /// A program is missing.
+    /// A program is missing, or something else that the machine should have.
     Skipped(String),
 }
 
@@ -30,6 +31,8 @@ struct Line {
     #[serde(flatten)]
     measurement: Measurement,
     pass: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    comparisons: Vec<Comparison>,
 }
 
 /// The runtime that drills run on; the machines of the lab have their own.
@@ -82,13 +85,17 @@ pub fn as_report(
     let outcomes: Vec<_> = selected
         .iter()
         .map(|drill| {
-            begin(format!("{:<20}", drill.name));
+            begin(format!("{:<22}", drill.name));
             let outcome = run(drill, binary, runtime);
             say(outcome.numbers());
             outcome.explain();
             (drill, outcome)
         })
         .collect();
+    let lines: Vec<_> = outcomes.iter().flat_map(|(_, outcome)| outcome.comparisons()).collect();
+    if !lines.is_empty() {
+        say(format!("\n{}", table(&lines)));
+    }
     if let Some(path) = json {
         write_json(&path, &outcomes)?;
     }
@@ -109,6 +116,7 @@ fn run(drill: &Drill, binary: &Path, runtime: &Runtime) -> Outcome {
         return Outcome::Skipped(format!("needs {name} (apt-get install {package})"));
     }
     match runtime.block_on(drill.run(binary)) {
+        Ok(Verdict { skipped: Some(why), .. }) => Outcome::Skipped(why),
         Ok(verdict) => Outcome::Judged(verdict),
         Err(failure) => Outcome::Failed(failure.to_string()),
     }
@@ -122,6 +130,7 @@ fn write_json(path: &Path, outcomes: &[(&Drill, Outcome)]) -> Result<()> {
             drill: drill.name,
             measurement: outcome.measurement(),
             pass: outcome.passed(),
+            comparisons: outcome.comparisons().to_vec(),
         })
         .collect();
     let text = serde_json::to_string_pretty(&lines).or_fail("cannot write the report")?;
@@ -145,6 +154,13 @@ impl Outcome {
         }
     }
 
+    fn comparisons(&self) -> &[Comparison] {
+        match self {
+            Self::Judged(verdict) => &verdict.comparisons,
+            Self::Failed(_) | Self::Skipped(_) => &[],
+        }
+    }
+
     fn word(&self) -> &'static str {
         if self.passed() { "ok" } else { "FAILED" }
     }
@@ -153,6 +169,9 @@ impl Outcome {
         match self {
             Self::Skipped(why) => format!("skipped: {why}"),
             Self::Failed(_) => "FAILED".to_owned(),
+            Self::Judged(verdict) if !verdict.comparisons.is_empty() => {
+                format!("in the table below  {}", self.word())
+            }
             Self::Judged(verdict) => {
                 let Measurement { gap_ms, failed_requests, lost_connections, both_held_ms, .. } =
                     verdict.measurement;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::comparison::Comparison;
 use crate::lab::holders::HoldingTimes;
 use crate::traffic::Seen;
 
@@ -59,7 +60,9 @@ pub fn median<T: Copy + Ord + Default>(values: impl Iterator<Item = T>) -> T {
     values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or_default()
 }
 
-fn whole_ms(duration: Duration) -> u128 {
+/// In whole milliseconds, rounded.
+#[must_use]
+pub fn whole_ms(duration: Duration) -> u128 {
     (duration.as_micros() + 500) / 1000
 }
 
@@ -70,6 +73,10 @@ pub struct Verdict {
     pub measurement: Measurement,
     /// The bound of the gap, if it has one, in milliseconds.
     pub bound_ms: Option<u128>,
+    /// The same with keepalived in our place, where that was tried.
+    pub comparisons: Vec<Comparison>,
+    /// Why this machine cannot do the drill, if it cannot.
+    pub skipped: Option<String>,
     /// What was expected and is not so.
     pub problems: Vec<String>,
     /// Numbers of this drill alone, for the reader.
@@ -81,6 +88,12 @@ impl Verdict {
     #[must_use]
     pub fn of(measurement: Measurement) -> Self {
         Self { measurement, ..Self::default() }
+    }
+
+    /// This machine lacks something.
+    #[must_use]
+    pub fn skipped(why: impl fmt::Display) -> Self {
+        Self { skipped: Some(why.to_string()), ..Self::default() }
     }
 
     /// The medians of these rounds; all rounds are told to the reader.

@@ -11,6 +11,7 @@ pub mod bad_config;
 pub mod cold_start;
 pub mod crash;
 pub mod failover;
+pub mod faults;
 pub mod frozen;
 pub mod guard;
 pub mod inspection;
@@ -138,11 +139,32 @@ pub const DRILLS: &[Drill] = &[
     in_dialect("matrix_v2_unicast", |b| matrix::run(b, matrix::V2_UNICAST).boxed_local()),
     in_dialect("matrix_v2", |b| matrix::run(b, matrix::V2).boxed_local()),
     in_dialect("matrix_v2_password", |b| matrix::run(b, matrix::V2_PASSWORD).boxed_local()),
+    against_keepalived("fault_stop", |b| faults::stop::run(b).boxed_local()),
+    against_keepalived("fault_kill_supervisor", |b| faults::kill::elector(b).boxed_local()),
+    against_keepalived("fault_kill_worker", |b| faults::kill::other(b).boxed_local()),
+    against_keepalived("fault_kill_guard", |b| faults::kill::guard(b).boxed_local()),
+    against_keepalived("fault_kill_everything", |b| faults::kill::everything(b).boxed_local()),
+    against_keepalived("fault_freeze_supervisor", |b| faults::freeze::elector(b).boxed_local()),
+    against_keepalived("fault_freeze_everything", |b| faults::freeze::everything(b).boxed_local()),
+    against_keepalived("fault_freeze_group", |b| faults::freeze::group(b).boxed_local()),
+    against_keepalived("fault_link_loss", |b| faults::link::loss(b).boxed_local()),
+    against_keepalived("fault_link_flap", |b| faults::link::flapping(b).boxed_local()),
+    against_keepalived("fault_one_way", |b| faults::link::one_way(b).boxed_local()),
+    against_keepalived("fault_address_deleted", |b| faults::address::deleted(b).boxed_local()),
+    against_keepalived("fault_address_flushed", |b| faults::address::flushed(b).boxed_local()),
+    against_keepalived("fault_hogs", |b| faults::hogs::run(b).boxed_local()),
+    against_keepalived("crowd_addresses", |b| faults::crowd::addresses(b).boxed_local()),
+    against_keepalived("crowd_routers", |b| faults::crowd::routers(b).boxed_local()),
 ];
 
 /// A drill with keepalived as the peer, whose packets Wireshark judges.
 const fn in_dialect(name: &'static str, run: Run) -> Drill {
     Drill { name, needs: &[KEEPALIVED, TSHARK], run }
+}
+
+/// A drill that keepalived goes through as well.
+const fn against_keepalived(name: &'static str, run: Run) -> Drill {
+    Drill { name, needs: &[KEEPALIVED], run }
 }
 
 /// Version 2 as most keepalived boxes are set up: with a password.

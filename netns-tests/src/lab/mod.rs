@@ -19,6 +19,8 @@
 pub mod arp;
 pub mod dissect;
 pub mod frames;
+pub mod freezer;
+pub mod hogs;
 pub mod holders;
 pub mod netlink;
 pub mod node;

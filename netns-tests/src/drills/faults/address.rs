@@ -1,0 +1,75 @@
+//! Another program removes addresses from the active box.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::time::sleep;
+
+use super::{BOTH, Fault, MARGIN, Pace, compare};
+use crate::contest::Contest;
+use crate::failure::Result;
+use crate::lab::VIP;
+use crate::verdict::Verdict;
+
+const DELETED: Fault = Fault {
+    name: "ip addr del of the address",
+    moves: 0,
+    contenders: BOTH,
+    strike: |contest, active| delete(contest, active).boxed_local(),
+};
+
+/// Without an address of its own a box cannot serve: the other one may take over.
+const FLUSHED: Fault = Fault {
+    name: "address flush",
+    moves: 1,
+    contenders: BOTH,
+    strike: |contest, active| flush(contest, active).boxed_local(),
+};
+
+/// The drill with the virtual address alone, which is back at once.
+///
+/// # Errors
+/// When it cannot be brought to its end.
+pub async fn deleted(binary: PathBuf) -> Result<Verdict> {
+    let paces = [Pace::new(1000, 1), Pace::new(100, 2), Pace::new(10, 2)];
+    let verdict = compare(&binary, &DELETED, &paces).await?;
+    Ok(verdict
+        .no_false_moves()
+        .each("the address stayed away too long", |line| line.haagent.absent <= MARGIN))
+}
+
+/// The drill with every address of the interface; the box's own comes back half a second later.
+///
+/// # Errors
+/// When it cannot be brought to its end.
+pub async fn flushed(binary: PathBuf) -> Result<Verdict> {
+    let paces = [Pace::new(1000, 1), Pace::new(100, 2), Pace::new(10, 2)];
+    Ok(compare(&binary, &FLUSHED, &paces).await?.no_false_moves())
+}
+
+async fn delete(contest: &Contest, active: usize) -> Result<()> {
+    let machine = contest.boxes[active].machine().clone();
+    machine.node.netlink().remove_address(machine.link.interface(), VIP.into()).await?;
+    contest.watch().await;
+    Ok(())
+}
+
+/// How long the box is without an address of its own.
+const FLUSHED_FOR: Duration = Duration::from_millis(500);
+
+async fn flush(contest: &Contest, active: usize) -> Result<()> {
+    let machine = contest.boxes[active].machine().clone();
+    let (netlink, interface) = (machine.node.netlink(), machine.link.interface());
+    let held = netlink.addresses(interface).await?;
+    for held in &held {
+        netlink.remove_address(interface, held.address.address).await?;
+    }
+    sleep(FLUSHED_FOR).await;
+    let own = held.iter().filter(|held| held.address.prefix < 32);
+    for held in own {
+        netlink.add_address(interface, held.address).await?;
+    }
+    contest.watch().await;
+    Ok(())
+}

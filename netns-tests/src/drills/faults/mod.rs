@@ -1,0 +1,144 @@
+//! One fault after the other, each also with keepalived in our place.
+//!
+//! A [`Fault`] says what is done to the active box. [`compare`] does it to both programs, at several intervals
+//! between advertisements and in several rounds, and puts the medians side by side. Bounds are for `haagent` only.
+
+pub mod address;
+pub mod crowd;
+pub mod freeze;
+pub mod hogs;
+pub mod kill;
+pub mod link;
+pub mod stop;
+
+use std::path::Path;
+use std::time::Duration;
+
+use futures_util::future::{LocalBoxFuture, try_join};
+
+use crate::comparison::{Comparison, Numbers};
+use crate::contest::Contest;
+use crate::failure::Result;
+use crate::router::contender::Contender;
+use crate::router::settings::Settings;
+use crate::verdict::{Verdict, whole_ms};
+
+/// Something that is done to a box.
+#[derive(Clone, Copy)]
+pub struct Fault {
+    /// What it is called in the table.
+    pub name: &'static str,
+    /// How often the address rightly moves because of it.
+    pub moves: usize,
+    /// The parts that fail may not exist in keepalived.
+    pub contenders: &'static [Contender],
+    /// Strikes the box of this number, which is active, and returns when all is over that is to be seen.
+    pub strike: for<'a> fn(&'a Contest, usize) -> LocalBoxFuture<'a, Result<()>>,
+}
+
+/// Both.
+pub const BOTH: &[Contender] = &[Contender::Haagent, Contender::Keepalived];
+
+/// An interval between advertisements, and how many rounds are done with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// The time between two advertisements.
+    pub interval: Duration,
+    /// How often.
+    pub rounds: usize,
+}
+
+impl Pace {
+    /// So many rounds with adverts so many milliseconds apart.
+    #[must_use]
+    pub const fn new(interval_ms: u64, rounds: usize) -> Self {
+        Self { interval: Duration::from_millis(interval_ms), rounds }
+    }
+}
+
+/// What a client may wait beyond the protocol's own times: its own spacing, and the wake-ups in between.
+pub const MARGIN: Duration = Duration::from_millis(60);
+
+/// Does it to both programs; the verdict has a line for each pace, in order.
+///
+/// # Errors
+/// When it cannot be brought to its end.
+pub async fn compare(binary: &Path, fault: &Fault, paces: &[Pace]) -> Result<Verdict> {
+    let mut verdict = Verdict::default();
+    for pace in paces {
+        let (haagent, keepalived) = try_both(binary, fault, *pace).await?;
+        let interval = pace.interval;
+        for (program, rounds) in [("haagent", &haagent), ("keepalived", &keepalived)] {
+            verdict =
+                verdict.remark(format!("{} ms: {program} {}", interval.as_millis(), all(rounds)));
+        }
+        verdict.comparisons.push(Comparison::new(fault.name, interval, &haagent, &keepalived));
+    }
+    Ok(verdict)
+}
+
+/// The rounds one by one, for the reader.
+fn all(rounds: &[Numbers]) -> String {
+    let list = |number: fn(&Numbers) -> Option<Duration>| {
+        let numbers = rounds.iter().map(|round| number(round).map_or(0, whole_ms).to_string());
+        numbers.collect::<Vec<_>>().join(", ")
+    };
+    format!("gap {}; silence {}", list(|round| round.gap), list(|round| round.takeover))
+}
+
+/// Labs with adverts so far apart hardly work, and do not disturb each other.
+const UNHURRIED: Duration = Duration::from_secs(1);
+
+async fn try_both(
+    binary: &Path,
+    fault: &Fault,
+    pace: Pace,
+) -> Result<(Vec<Numbers>, Vec<Numbers>)> {
+    let haagent = rounds(binary, Contender::Haagent, fault, pace);
+    let keepalived = rounds(binary, Contender::Keepalived, fault, pace);
+    if pace.interval >= UNHURRIED {
+        try_join(haagent, keepalived).await
+    } else {
+        Ok((haagent.await?, keepalived.await?))
+    }
+}
+
+async fn rounds(
+    binary: &Path,
+    contender: Contender,
+    fault: &Fault,
+    pace: Pace,
+) -> Result<Vec<Numbers>> {
+    let mut rounds = Vec::new();
+    if !fault.contenders.contains(&contender) {
+        return Ok(rounds);
+    }
+    let settings = Settings { interval: pace.interval, ..Settings::default() };
+    let mut contest = Contest::start(binary, contender, settings).await?;
+    for _ in 0..pace.rounds {
+        let active = contest.repair().await?;
+        let from = contest.now();
+        (fault.strike)(&contest, active).await?;
+        contest.answered().await?;
+        rounds.push(contest.numbers(from, active, fault.moves));
+    }
+    Ok(rounds)
+}
+
+impl Verdict {
+    /// Notes every line of which the expectation does not hold.
+    #[must_use]
+    pub fn each(mut self, what: &str, holds: impl Fn(&Comparison) -> bool) -> Self {
+        let wrong = self.comparisons.iter().filter(|line| !holds(line));
+        let problem =
+            |line: &Comparison| format!("adverts every {} ms: {what}", line.advert_interval_ms);
+        self.problems.extend(wrong.map(problem));
+        self
+    }
+
+    /// The address never moved without need.
+    #[must_use]
+    pub fn no_false_moves(self) -> Self {
+        self.each("the address moved without need", |line| line.haagent.false_moves == 0)
+    }
+}

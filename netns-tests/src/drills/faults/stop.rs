@@ -1,0 +1,33 @@
+//! A planned stop.
+
+use std::path::PathBuf;
+
+use futures_util::FutureExt;
+
+use super::{BOTH, Fault, Pace, compare};
+use crate::contest::Contest;
+use crate::failure::Result;
+use crate::verdict::Verdict;
+
+const STOP: Fault = Fault {
+    name: "planned stop",
+    moves: 1,
+    contenders: BOTH,
+    strike: |contest, active| stop(contest, active).boxed_local(),
+};
+
+/// The drill.
+///
+/// # Errors
+/// When it cannot be brought to its end.
+pub async fn run(binary: PathBuf) -> Result<Verdict> {
+    let paces = [Pace::new(1000, 1), Pace::new(100, 3), Pace::new(10, 5)];
+    Ok(compare(&binary, &STOP, &paces).await?.no_false_moves())
+}
+
+async fn stop(contest: &Contest, active: usize) -> Result<()> {
+    let from = contest.now();
+    contest.boxes[active].terminate()?;
+    contest.taken_over(from, active).await;
+    contest.ended(active).await
+}
