@@ -49,7 +49,9 @@ impl Memory {
             Event::Advertisement { advert, .. } if advert.priority == Priority::RELEASE => {
                 *respects = None;
             }
-            Event::Advertisement { .. } if role == Role::Backup => *respects = Some(now),
+            Event::Advertisement { waited, .. } if role == Role::Backup => {
+                *respects = Some(now - *waited);
+            }
             _ => {}
         }
         if role == Role::Initialize {
