@@ -148,14 +148,14 @@ impl Settings {
             self.preempt,
             self.protocol.version()
         );
-        let text = text + self.router_extra + "\n" + &self.transport();
-        match self.protocol {
+        let text = match self.protocol {
             Protocol::V2 { password: Some(password) } => {
                 text + &format!("password = \"{password}\"\n")
             }
             Protocol::V3 if self.checksum == Checksum::Rfc5798 => text + "checksum = \"rfc5798\"\n",
             Protocol::V2 { password: None } | Protocol::V3 => text,
-        }
+        };
+        text + self.router_extra + "\n" + &self.transport()
     }
 
     fn transport(&self) -> String {
