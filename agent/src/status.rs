@@ -100,6 +100,8 @@ pub(crate) struct RouterStatus {
     #[serde(default)]
     pub(crate) refused: Option<RefusalStatus>,
     pub(crate) last_transition: Option<TransitionStatus>,
+    /// The last host that claimed an address of this virtual router, if that is not long ago.
+    pub(crate) conflict: Option<ConflictStatus>,
     pub(crate) counters: CounterStatus,
 }
 
@@ -122,6 +124,17 @@ pub(crate) struct RefusalStatus {
     pub(crate) ago_ms: u64,
 }
 
+/// Another host with a virtual address.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ConflictStatus {
+    pub(crate) address: IpAddr,
+    /// Its Ethernet address.
+    pub(crate) mac: String,
+    pub(crate) since_ms: u64,
+    /// Since it was last heard to claim the address.
+    pub(crate) heard_ms: u64,
+}
+
 /// The last change of state.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct TransitionStatus {
@@ -142,6 +155,8 @@ pub(crate) struct CounterStatus {
     pub(crate) address_list_errors: u64,
     pub(crate) vrid_errors: u64,
     pub(crate) own_source_received: u64,
+    /// Claims of our addresses by other hosts.
+    pub(crate) address_conflicts: u64,
     pub(crate) late: u64,
     pub(crate) auth_type_mismatches: u64,
     pub(crate) auth_failures: u64,
@@ -215,6 +230,10 @@ impl Display for RouterStatus {
                 }
             }
             None => writeln!(f, "  peer: none heard")?,
+        }
+        if let Some(ConflictStatus { address, mac, heard_ms, .. }) = &self.conflict {
+            writeln!(f, "  conflict: {address} is in use by {mac}")?;
+            writeln!(f, "    last claimed {} ago", age(*heard_ms))?;
         }
         if let Some(TransitionStatus { from, to, reason, ago_ms }) = &self.last_transition {
             writeln!(f, "  last change: {from} to {to} {} ago", age(*ago_ms))?;

@@ -32,6 +32,8 @@ pub struct Counters {
     pub auth_failures: u64,
     /// Advertisements of version 2 with another interval than ours, ignored.
     pub advertise_interval_errors: u64,
+    /// Answers and other frames by which another host claimed an address of ours.
+    pub address_conflicts: u64,
     /// How often we were late: did not run for so long that a peer may have taken over.
     pub late: u64,
 }

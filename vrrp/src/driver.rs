@@ -16,6 +16,7 @@ use tokio::time::sleep_until;
 use crate::advertisement::Advertisement;
 use crate::checksum::ChecksumForm;
 use crate::config::RouterConfig;
+use crate::conflict::Conflict;
 use crate::counters::{Counters, DecodeErrors};
 use crate::event::{Action, Event, LinkState, Role, Transition};
 use crate::peer::Peer;
@@ -63,6 +64,8 @@ pub struct LinkStatus {
     pub source: IpAddr,
     /// The last router heard there.
     pub peer: Option<Peer>,
+    /// The last host there that claimed an address of ours.
+    pub conflict: Option<Conflict>,
     /// Counted since the start.
     pub counters: Counters,
     /// Packets that were no valid advertisement.
@@ -194,6 +197,10 @@ impl<P: Platform> Driver<P> {
                 // What could not be added must not be announced.
                 Action::Announce { .. } if result.is_err() => continue,
                 Action::Announce { link, addresses } => self.platform(link).announce(&addresses),
+                Action::Ask { link, addresses } => {
+                    self.platform(link).ask(&addresses);
+                    Ok(())
+                }
             };
             // The rest is carried out all the same: a release must not stop half-way.
             result = result.and(outcome);
@@ -269,6 +276,7 @@ impl<P: Platform> Driver<P> {
     fn publish(&self) {
         let status = status_of(&self.router, &self.links, self.scheduling_delay_max);
         let before = self.status.send_replace(status);
+        self.tell_of_conflicts(&before);
         let after = self.router.last_transition();
         if let Some(transition) = after
             && before.last_transition.as_ref() != after
@@ -282,6 +290,20 @@ impl<P: Platform> Driver<P> {
             );
         }
     }
+
+    /// Once for each.
+    fn tell_of_conflicts(&self, before: &Status) {
+        let config = self.router.config();
+        for (id, before) in config.link_ids().zip(&before.links) {
+            let known = before.conflict.map(|conflict| conflict.since);
+            let Some(conflict) = self.router.conflict(id) else { continue };
+            if known != Some(conflict.since) {
+                let holds = self.router.role() == Role::Active;
+                let answer = if holds { "announcing again" } else { "not claimed" };
+                tracing::error!(vrid = %config.link(id).vrid(), "{conflict}: {answer}");
+            }
+        }
+    }
 }
 
 fn status_of<P: Platform>(
@@ -292,6 +314,7 @@ fn status_of<P: Platform>(
     let link_status = |(id, link): (LinkId, &Driven<P>)| LinkStatus {
         state: router.link_state(id),
         peer: router.peer(id).copied(),
+        conflict: router.conflict(id).copied(),
         counters: router.counters(id).clone(),
         source: router.source(id),
         obstacle: link.platform.obstacle().map(str::to_owned),

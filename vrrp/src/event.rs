@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::advertisement::Advertisement;
 use crate::checksum::ChecksumForm;
 use crate::config::RouterConfig;
+use crate::mac::Mac;
 use crate::route::Route;
 use crate::types::{LinkId, Priority};
 
@@ -60,6 +61,15 @@ pub enum Event {
         /// Where they led through.
         link: LinkId,
     },
+    /// Another host said that it has this address, one of those that it was asked for or that we hold.
+    Claimed {
+        /// Where it said so.
+        link: LinkId,
+        /// The address.
+        address: IpAddr,
+        /// Who said so.
+        mac: Mac,
+    },
     /// The host could not carry out an action; the text says why.
     ActionFailed(String),
     /// New settings. Equal settings cause no action and touch no timer.
@@ -75,7 +85,8 @@ impl Event {
             | Self::Link { link, .. }
             | Self::Source { link, .. }
             | Self::AddressLost { link, .. }
-            | Self::RoutesLost { link } => Some(*link),
+            | Self::RoutesLost { link }
+            | Self::Claimed { link, .. } => Some(*link),
             Self::Startup
             | Self::Shutdown
             | Self::Timer
@@ -143,6 +154,13 @@ pub enum Action {
         /// Where.
         link: LinkId,
         /// The virtual addresses.
+        addresses: Vec<IpAddr>,
+    },
+    /// Ask who has these addresses, without a trace in anybody's cache. Answers come as [`Event::Claimed`].
+    Ask {
+        /// Where.
+        link: LinkId,
+        /// Virtual addresses, and perhaps that of the peer.
         addresses: Vec<IpAddr>,
     },
 }

@@ -55,6 +55,7 @@ mod announce;
 mod auth;
 mod checksum;
 mod config;
+mod conflict;
 #[doc = include_str!("conformance.md")]
 pub mod conformance {}
 mod counters;
@@ -82,6 +83,7 @@ pub use advertisement::{Advertisement, ChecksumForm, DecodeError};
 pub use announce::{ArpForm, gratuitous_arp, unsolicited_na};
 pub use auth::{Auth, Password};
 pub use config::{Checksum, ConfigError, LinkConfig, Preempt, RouterConfig, Version};
+pub use conflict::{CONFLICT_OVER, Conflict};
 pub use counters::{Counters, DecodeErrors, Refusal};
 pub use envelope::Envelope;
 pub use event::{Action, Event, LinkState, Reason, Role, Transition};

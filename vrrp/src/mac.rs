@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use crate::family::Family;
+use crate::types::Vrid;
+
 /// An Ethernet address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Mac(pub [u8; 6]);
@@ -11,6 +14,16 @@ impl Mac {
     pub const BROADCAST: Self = Self([0xff; 6]);
     /// What stands where an address is not known.
     pub const UNKNOWN: Self = Self([0; 6]);
+
+    /// The address of a virtual router, the same on every box (RFC 9568 §7.3).
+    #[must_use]
+    pub const fn of_virtual_router(family: Family, vrid: Vrid) -> Self {
+        let family = match family {
+            Family::Ipv4 => 1,
+            Family::Ipv6 => 2,
+        };
+        Self([0, 0, 0x5e, 0, family, vrid.value()])
+    }
 }
 
 impl fmt::Display for Mac {

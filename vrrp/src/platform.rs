@@ -13,10 +13,11 @@ use crate::route::Route;
 ///
 /// Errors are texts for the operator: they become the reason of a fault.
 pub trait Platform {
-    /// The next advertisement, change of the link or of our source, lost address or lost route on this link. Cancel-safe.
+    /// The next advertisement, change of the link or of our source, lost or claimed address, or lost route on this
+    /// link. Cancel-safe.
     fn next_event(&mut self) -> impl Future<Output = Event>;
 
-    /// An advertisement that waits unread, if there is one: they are looked at before a timer is believed.
+    /// An advertisement or a claim that waits unread, if there is one: they are looked at before a timer is believed.
     fn pending_event(&mut self) -> Option<Event>;
 
     /// Adds the addresses or renews their lease; idempotent.
@@ -55,6 +56,9 @@ pub trait Platform {
     /// # Errors
     /// When a frame could not be handed to the kernel.
     fn announce(&mut self, addresses: &[IpAddr]) -> Result<(), String>;
+
+    /// Asks the link who has the addresses. What cannot be asked is as if nobody answered.
+    fn ask(&mut self, addresses: &[IpAddr]);
 
     /// From now on, should this process die, or neither [`beat`](Self::beat) nor say this again for as long as
     /// `patience`, these routes and the addresses in this advertisement are to be removed, and it is to be sent.

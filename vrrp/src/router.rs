@@ -29,6 +29,8 @@
 //! - **Contradiction.** An active router that hears a weaker one, or one that lets go, advertises at once (RFC 9568
 //!   §6.4.3) and announces again: somebody else held the addresses. A loser advertises once more after it let go, because
 //!   the winner may not have heard it before.
+//! - **Duplicates.** Before a claim the router asks who has its addresses, if told so. It does not claim what a stranger
+//!   has, and defends what the old holder's kernel still has; [`probe`] says how.
 //! - **Several links** share one state, so that a box has the addresses of all of them or of none. It claims them when
 //!   the silence has lasted long enough on every link, and lets go of all when one link is lost, hears a stronger router,
 //!   or has a fault. A router that lets go on one link is taken to let go on all.
@@ -36,6 +38,7 @@
 mod active;
 mod hear;
 mod losses;
+mod probe;
 mod reconfigure;
 
 use std::net::IpAddr;
@@ -44,6 +47,7 @@ use std::time::{Duration, Instant};
 use crate::advertisement::Advertisement;
 use crate::checksum::ChecksumForm;
 use crate::config::{Checksum, RouterConfig, Version};
+use crate::conflict::Conflict;
 pub use crate::counters::Counters;
 use crate::event::{Action, Event, LinkState, Reason, Role, Transition};
 pub use crate::peer::Peer;
@@ -51,6 +55,8 @@ use crate::route::Route;
 pub use crate::router::active::ROUTES_SPACING;
 use crate::router::losses::Losses;
 pub use crate::router::losses::{LOSSES_MAX, LOSSES_WITHIN};
+pub use crate::router::probe::{ASKED_MAX, TIME_TO_ASK_MAX, TIME_TO_ASK_PART};
+use crate::router::probe::{Answer, Probe};
 use crate::state::{ActiveState, BackupState, InitializeState, State};
 use crate::types::{LinkId, Priority};
 
@@ -61,6 +67,7 @@ pub struct VirtualRouter {
     state: State,
     /// As many as the settings have.
     links: Vec<Link>,
+    probe: Probe,
     last_transition: Option<Transition>,
     /// How long the next fault keeps us out of the election.
     backoff: Duration,
@@ -79,6 +86,7 @@ struct Link {
     losses: Losses,
     /// When routes that others removed were last added again.
     routes_restored_at: Option<Instant>,
+    conflict: Option<Conflict>,
 }
 
 impl Link {
@@ -90,6 +98,7 @@ impl Link {
             counters: Counters::default(),
             losses: Losses::default(),
             routes_restored_at: None,
+            conflict: None,
         }
     }
 }
@@ -102,6 +111,7 @@ impl VirtualRouter {
             links: config.links().iter().map(|_| Link::new()).collect(),
             config,
             state: State::Initialize(InitializeState::Stopped),
+            probe: Probe::default(),
             last_transition: None,
             backoff: FAULT_BACKOFF,
             actions: Vec::new(),
@@ -149,7 +159,10 @@ impl VirtualRouter {
             (State::Initialize(InitializeState::Fault { retry_at, .. }), Event::Timer) => {
                 self.retry_if_due(retry_at, now);
             }
-            (State::Backup(backup), Event::Timer) => self.claim_if_due(&backup, now),
+            (State::Backup(backup), Event::Timer) => {
+                self.ask_if_due(&backup, now);
+                self.claim_if_due(backup, now);
+            }
             (State::Active(active), Event::Timer) => self.do_what_is_due(active, now),
 
             (State::Initialize(_), Event::Advertisement { link, source, advert, form, waited }) => {
@@ -219,6 +232,14 @@ impl VirtualRouter {
                 self.restore_routes(&active, link, now);
             }
 
+            (State::Initialize(_), Event::Claimed { .. }) => {}
+            (State::Backup(backup), Event::Claimed { link, address, mac }) => {
+                self.hear_claim_in_backup(&backup, Answer { link, address, mac });
+            }
+            (State::Active(active), Event::Claimed { link, address, mac }) => {
+                self.hear_claim_in_active(active, Answer { link, address, mac }, now);
+            }
+
             // Whatever failed, no address of ours depends on it: those not removed vanish with their lease.
             (State::Initialize(_) | State::Backup(_), Event::ActionFailed(_)) => {}
             (State::Active(_), Event::ActionFailed(text)) => self.fail(text, now),
@@ -237,7 +258,8 @@ impl VirtualRouter {
     /// When to send [`Event::Timer`]: at this time or soon after. `None` while only other events can change anything.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.state.deadline(&self.config)
+        let deadline = self.state.deadline(&self.config)?;
+        Some(self.ask_at().map_or(deadline, |ask_at| ask_at.min(deadline)))
     }
 
     /// The state without its details.
@@ -286,6 +308,15 @@ impl VirtualRouter {
     #[must_use]
     pub fn peer(&self, link: LinkId) -> Option<&Peer> {
         self.links[link.index()].peer.as_ref()
+    }
+
+    /// The last host on this link that claimed an address of ours.
+    ///
+    /// # Panics
+    /// If there is no such link.
+    #[must_use]
+    pub fn conflict(&self, link: LinkId) -> Option<&Conflict> {
+        self.links[link.index()].conflict.as_ref()
     }
 
     /// What was counted on this link since the router was made.

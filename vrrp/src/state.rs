@@ -10,6 +10,7 @@ use std::time::Instant;
 
 pub use active::{ActiveState, YIELD};
 pub use backup::BackupState;
+pub(crate) use backup::ListenedFor;
 
 use crate::config::RouterConfig;
 use crate::event::Role;

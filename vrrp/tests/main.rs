@@ -4,6 +4,7 @@
 //! - `election`, `letting_go`: stories of one router, in virtual time.
 //! - `groups`: stories of one router with two links.
 //! - `routes`: what comes and goes with the addresses.
+//! - `duplicates`: an address that somebody else has.
 //! - `settings`: what a reload does.
 //! - `version_2`: what differs in version 2.
 //! - `neighbour`: ARP and neighbor discovery as bytes.
@@ -17,6 +18,7 @@
 #![expect(unreachable_pub, reason = "the modules of one test binary use each other")]
 
 mod conformance;
+mod duplicates;
 mod election;
 mod groups;
 mod hmac;

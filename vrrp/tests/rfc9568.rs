@@ -157,7 +157,8 @@ fn what_is_sent_says_the_settings() {
         | Action::RemoveAddresses { .. }
         | Action::AddRoutes { .. }
         | Action::RemoveRoutes { .. }
-        | Action::Announce { .. } => None,
+        | Action::Announce { .. }
+        | Action::Ask { .. } => None,
     });
     let advert = sent.expect("an interval has passed");
     assert_eq!((advert.vrid, advert.priority), (vrid, Priority::new(120)));

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use vrrp::{
-    Action, Event, Interval, LinkConfig, LinkId, LinkState, Preempt, Priority, Role, RouterConfig,
-    State, VirtualRouter, Vrid,
+    Action, Event, Interval, LinkConfig, LinkId, LinkState, Mac, Preempt, Priority, Role,
+    RouterConfig, State, VirtualRouter, Vrid,
 };
 
 use crate::subject::{advert, epoch, host_on, in_short, interval, ms};
@@ -48,15 +48,18 @@ struct LinkLike {
     vrid: u8,
     interval: u64,
     addresses: &'static [u8],
+    checks_duplicates: bool,
 }
 
 impl LinkLike {
     fn config(&self, link: LinkId) -> LinkConfig {
         let addresses = self.addresses.iter().map(|&last| host_on(link, last)).collect();
-        LinkConfig::new(Vrid::new(self.vrid).expect("not 0"), host_on(link, 10), addresses)
-            .expect("valid addresses")
-            .with_interval(interval(self.interval))
-            .expect("sayable")
+        let link =
+            LinkConfig::new(Vrid::new(self.vrid).expect("not 0"), host_on(link, 10), addresses)
+                .expect("valid addresses")
+                .with_interval(interval(self.interval))
+                .expect("sayable");
+        if self.checks_duplicates { link.with_duplicate_check() } else { link }
     }
 }
 
@@ -64,11 +67,14 @@ fn links() -> impl Strategy<Value = LinkLike> {
     let addresses = prop::sample::select(vec![&[100][..], &[101], &[100, 101]]);
     let interval = prop::sample::select(vec![10, 100, 1000]);
     let vrid = prop_oneof![9 => Just(51u8), 1 => Just(52u8)];
-    (vrid, interval, addresses).prop_map(|(vrid, interval, addresses)| LinkLike {
-        vrid,
-        interval,
-        addresses,
-    })
+    (vrid, interval, addresses, any::<bool>()).prop_map(
+        |(vrid, interval, addresses, checks_duplicates)| LinkLike {
+            vrid,
+            interval,
+            addresses,
+            checks_duplicates,
+        },
+    )
 }
 
 fn events() -> impl Strategy<Value = Event> {
@@ -91,6 +97,10 @@ fn events() -> impl Strategy<Value = Event> {
         let link = LinkId::new(link);
         Event::Source { link, source: host_on(link, source) }
     });
+    let claimed = (0..3usize, 99..102u8, 0..3u8).prop_map(|(link, last, mac)| {
+        let link = LinkId::new(link);
+        Event::Claimed { link, address: host_on(link, last), mac: Mac([2, 0, 0, 0, 0, mac]) }
+    });
     prop_oneof![
         1 => source,
         4 => Just(Event::Startup),
@@ -101,6 +111,7 @@ fn events() -> impl Strategy<Value = Event> {
         3 => carrier(LinkState::Up),
         1 => carrier(LinkState::Down),
         2 => lost,
+        2 => claimed,
         1 => Just(Event::ActionFailed("no such device".to_owned())),
         2 => configs().prop_map(Event::Reconfigure),
     ]
@@ -193,6 +204,10 @@ impl Model {
                 let held = addresses.iter().all(|&address| self.held.contains(&(*link, address)));
                 prop_assert!(held, "announced an address that is not held");
             }
+            Action::Ask { link, .. } => {
+                let asks = self.router.config().link(*link).checks_duplicates();
+                prop_assert!(asks || !self.held.is_empty(), "asked without being told to");
+            }
         }
         Ok(())
     }
@@ -212,6 +227,7 @@ fn kind(action: &Action) -> &'static str {
         Action::AddRoutes { .. } => "add routes",
         Action::RemoveRoutes { .. } => "remove routes",
         Action::Announce { .. } => "announce",
+        Action::Ask { .. } => "ask",
     }
 }
 

@@ -295,6 +295,9 @@ pub fn in_short(actions: &[Action]) -> String {
             Action::Announce { link, addresses } => {
                 format!("{}announce{}", mark(*link), last_octets(addresses))
             }
+            Action::Ask { link, addresses } => {
+                format!("{}ask{}", mark(*link), last_octets(addresses))
+            }
         })
         .collect();
     short.join(", ")

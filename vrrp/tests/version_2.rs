@@ -40,7 +40,8 @@ fn sent_form(actions: &[Action]) -> ChecksumForm {
         | Action::RemoveAddresses { .. }
         | Action::AddRoutes { .. }
         | Action::RemoveRoutes { .. }
-        | Action::Announce { .. } => None,
+        | Action::Announce { .. }
+        | Action::Ask { .. } => None,
     });
     let forms: Vec<_> = forms.collect();
     let [form] = forms[..] else { panic!("{actions:?}") };

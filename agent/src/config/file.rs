@@ -110,6 +110,7 @@ pub(super) struct RouterTable {
     pub(super) priorities: Vec<(Spanned<String>, Spanned<Priority>)>,
     pub(super) preempt: Spanned<Preempt>,
     pub(super) group: Option<Spanned<String>>,
+    pub(super) duplicate_check: Spanned<bool>,
     pub(super) version: VersionNumber,
     pub(super) password: Option<Spanned<Password>>,
     pub(super) checksum: Option<Spanned<Checksum>>,
@@ -153,6 +154,7 @@ impl RouterTable {
             priorities: reader.entries("priority", value::priority),
             preempt: reader.optional_or("preempt", value::preempt, Preempt::Never),
             group: reader.optional("group", value::name),
+            duplicate_check: reader.optional_or("duplicate_check", value::boolean, true),
             version: reader
                 .optional("version", value::version)
                 .map_or_else(VersionNumber::default, Spanned::into_inner),

@@ -86,6 +86,8 @@ pub(crate) struct Router {
     pub(crate) preempt: Preempt,
     /// Those of the same group move as one.
     pub(crate) group: Option<String>,
+    /// Whether it leaves an address to a stranger that has it.
+    pub(crate) checks_duplicates: bool,
     /// The version of VRRP it speaks, one that can say the interval.
     pub(crate) version: Version,
     /// The routes that come and go with its addresses.
@@ -137,10 +139,11 @@ impl Router {
             (Transport::Multicast, Family::Ipv6) => Ipv6Addr::UNSPECIFIED.into(),
         };
         let addresses = self.addresses.iter().map(|cidr| cidr.address).collect();
-        LinkConfig::new(self.vrid, source, addresses)?
+        let link = LinkConfig::new(self.vrid, source, addresses)?
             .with_version(self.version)?
             .with_interval(self.interval)?
-            .with_routes(self.routes.clone())
+            .with_routes(self.routes.clone())?;
+        Ok(if self.checks_duplicates { link.with_duplicate_check() } else { link })
     }
 }
 

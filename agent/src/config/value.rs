@@ -51,6 +51,11 @@ pub(super) fn integer<T: TryFrom<u64>>(
     }
 }
 
+/// `true` or `false`.
+pub(super) fn boolean(value: &DeValue<'_>) -> Parsed<bool> {
+    value.as_bool().ok_or_else(|| Flaw::expected("`true` or `false`", value))
+}
+
 /// One of a few words, each with its meaning.
 pub(super) fn one_of<T: Copy>(
     words: &'static [(&'static str, T)],

@@ -47,6 +47,12 @@ fn report() -> StatusReport {
                 reason: "no advertisement for 341 ms".to_owned(),
                 ago_ms: 60_500,
             }),
+            conflict: Some(ConflictStatus {
+                address: "192.0.2.1".parse().expect("an address"),
+                mac: "02:bb:00:00:00:01".to_owned(),
+                since_ms: 90_000,
+                heard_ms: 400,
+            }),
             counters: CounterStatus::default(),
         }],
         frontends: vec![FrontendReport {
@@ -89,6 +95,8 @@ virtual router web: active
   addresses: 192.0.2.1
   routes: 0.0.0.0/0 via 192.0.2.254
   peer: 192.0.2.3, priority 100, last advert 61 s ago
+  conflict: 192.0.2.1 is in use by 02:bb:00:00:00:01
+    last claimed 400 ms ago
   last change: backup to active 60 s ago
     because no advertisement for 341 ms
 

@@ -11,8 +11,8 @@ use crate::control::Reply;
 use crate::coordinator;
 use crate::engine;
 use crate::status::{
-    ConfigStatus, CounterStatus, GuardStatus, PeerStatus, RefusalStatus, RouterStatus, SCHEMA,
-    StatusReport, TransitionStatus, WorkerState, WorkerStatus,
+    ConfigStatus, ConflictStatus, CounterStatus, GuardStatus, PeerStatus, RefusalStatus,
+    RouterStatus, SCHEMA, StatusReport, TransitionStatus, WorkerState, WorkerStatus,
 };
 use crate::worker::ServerHealth;
 
@@ -111,6 +111,12 @@ impl Supervisor {
                     router.name
                 ));
             }
+            if let Some(ConflictStatus { address, mac, .. }) = &router.conflict {
+                problems.push(format!(
+                    "address {address} of virtual router {} is in use by {mac}",
+                    router.name
+                ));
+            }
         }
         for backend in &self.report.backends {
             if !backend.servers.iter().any(|server| server.health == ServerHealth::Up) {
@@ -173,6 +179,14 @@ fn router_status(router: &Router, status: &engine::RouterStatus, now: Instant) -
             reason: transition.reason.to_string(),
             ago_ms: ms(since(transition.at)),
         }),
+        conflict: link.conflict.filter(|conflict| since(conflict.heard_at) < CONFLICT_SHOWN).map(
+            |conflict| ConflictStatus {
+                address: conflict.address,
+                mac: conflict.mac.to_string(),
+                since_ms: ms(since(conflict.since)),
+                heard_ms: ms(since(conflict.heard_at)),
+            },
+        ),
         counters: counters(link, group.scheduling_delay_max),
     }
 }
@@ -188,6 +202,7 @@ fn counters(link: &LinkStatus, scheduling_delay_max: Duration) -> CounterStatus 
         address_list_errors: counters.address_list_errors + errors.address_list_errors,
         vrid_errors: counters.vrid_errors + errors.vrid_errors,
         own_source_received: counters.own_source_received,
+        address_conflicts: counters.address_conflicts,
         late: counters.late,
         auth_type_mismatches: counters.auth_type_mismatches,
         auth_failures: counters.auth_failures,
@@ -207,6 +222,9 @@ fn counters(link: &LinkStatus, scheduling_delay_max: Duration) -> CounterStatus 
 
 /// How long a refusal counts as a problem.
 const REFUSALS_SHOWN_MS: u64 = 60_000;
+
+/// How long a conflict stays in sight after the last claim: longer than the time between two questions.
+const CONFLICT_SHOWN: Duration = Duration::from_secs(60);
 
 fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)

@@ -10,6 +10,7 @@ pub mod backend_loss;
 pub mod bad_config;
 pub mod cold_start;
 pub mod crash;
+pub mod duplicate;
 pub mod failover;
 pub mod faults;
 pub mod frozen;
@@ -78,6 +79,8 @@ pub const DRILLS: &[Drill] = &[
     Drill { name: "cold_start", needs: &[], run: |b| cold_start::run(b).boxed_local() },
     Drill { name: "vip_deleted", needs: &[], run: |b| vip_deleted::run(b).boxed_local() },
     Drill { name: "stale_vip", needs: &[], run: |binary| stale_vip::run(binary).boxed_local() },
+    Drill { name: "duplicate", needs: &[], run: |b| duplicate::stranger(b).boxed_local() },
+    Drill { name: "duplicate_frozen", needs: &[], run: |b| duplicate::frozen(b).boxed_local() },
     Drill { name: "arp_flux", needs: &[], run: |binary| arp_flux::run(binary).boxed_local() },
     Drill { name: "routes", needs: &[IP], run: |binary| routes::run(binary).boxed_local() },
     Drill { name: "reload", needs: &[], run: |binary| reload::run(binary).boxed_local() },

@@ -41,6 +41,21 @@ pub async fn mac(node: &Node) -> Result<Mac> {
     node.run(|| async { mac_of(link()?) }).await?
 }
 
+/// Says on the interface of `node` that it has `address` (RFC 5227 §2.3).
+///
+/// # Errors
+/// When the kernel refuses.
+pub async fn announce(node: &Node, address: Ipv4Addr) -> Result<()> {
+    let work = move || async move {
+        let (link, socket) = (link()?, open()?);
+        bind(socket.as_raw_fd(), &link).or_fail("cannot bind a packet socket")?;
+        let mut frame = request(mac_of(link)?, address);
+        frame[28..32].copy_from_slice(&address.octets());
+        socket.send(&frame).or_fail("cannot announce by ARP").map(|_| ())
+    };
+    node.run(work).await?
+}
+
 async fn ask(addresses: &[Ipv4Addr]) -> Result<Vec<(Ipv4Addr, Mac)>> {
     let last = *addresses.last().ok_or_else(|| Failure::new("nothing is asked"))?;
     let (link, socket) = (link()?, open()?);

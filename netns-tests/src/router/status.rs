@@ -56,6 +56,7 @@ pub struct RouterStatus {
     pub priority: u8,
     pub peer: Option<PeerStatus>,
     pub last_transition: Option<TransitionStatus>,
+    pub conflict: Option<ConflictStatus>,
     pub counters: CounterStatus,
 }
 
@@ -64,6 +65,7 @@ pub struct RouterStatus {
 #[expect(missing_docs, reason = "the names are those of the report, which documents them")]
 pub struct CounterStatus {
     pub active_transitions: u64,
+    pub address_conflicts: u64,
 }
 
 /// The state of a virtual router (RFC 9568 §6.4).
@@ -83,6 +85,14 @@ pub struct PeerStatus {
     pub address: String,
     pub priority: u8,
     pub checksum: String,
+}
+
+/// Another host with a virtual address.
+#[derive(Clone, Debug, Deserialize)]
+#[expect(missing_docs, reason = "the names are those of the report, which documents them")]
+pub struct ConflictStatus {
+    pub address: String,
+    pub mac: String,
 }
 
 /// Why the state is what it is.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use libfuzzer_sys::fuzz_target;
 use vrrp::{
-    Action, Advertisement, Auth, ChecksumForm, Event, Interval, LinkConfig, LinkId, LinkState,
+    Action, Advertisement, Auth, ChecksumForm, Event, Interval, LinkConfig, LinkId, LinkState, Mac,
     Password, Preempt, Priority, RouterConfig, State, Version, VirtualRouter, Vrid,
 };
 
@@ -43,7 +43,7 @@ impl Host {
     }
 
     fn event(&mut self, octets: &mut impl Iterator<Item = u8>) -> Option<Event> {
-        Some(match octets.next()? % 13 {
+        Some(match octets.next()? % 14 {
             0 => Event::Startup,
             1 => Event::Shutdown,
             2 => Event::Timer,
@@ -58,7 +58,12 @@ impl Host {
             10 => Event::Source { link: link_id(octets)?, source: address(octets.next()? % 4 + 9) },
             11 => Event::ActionFailed("no such device".to_owned()),
             12 => Event::Reconfigure(config(octets)?),
-            _ => unreachable!("below 13"),
+            13 => Event::Claimed {
+                link: link_id(octets)?,
+                address: address(octets.next()?),
+                mac: Mac([2, 0, 0, 0, 0, octets.next()?]),
+            },
+            _ => unreachable!("below 14"),
         })
     }
 
@@ -95,6 +100,7 @@ impl Host {
             Action::Announce { link, addresses } => {
                 assert!(addresses.iter().all(|&address| self.held.contains(&(link, address))));
             }
+            Action::Ask { addresses, .. } => assert!(!addresses.is_empty()),
         }
     }
 }

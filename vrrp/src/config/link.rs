@@ -17,6 +17,7 @@ pub struct LinkConfig {
     addresses: Vec<IpAddr>,
     routes: Vec<Route>,
     version: Version,
+    checks_duplicates: bool,
 }
 
 impl LinkConfig {
@@ -39,6 +40,7 @@ impl LinkConfig {
             addresses,
             routes: Vec::new(),
             version: Version::V3 { checksum: Checksum::Auto },
+            checks_duplicates: false,
         })
     }
 
@@ -67,6 +69,18 @@ impl LinkConfig {
     pub fn with_routes(self, routes: Vec<Route>) -> Result<Self, ConfigError> {
         check_routes(&self.addresses, &routes)?;
         Ok(Self { routes, ..self })
+    }
+
+    /// The same, but the router asks who has the addresses before it claims them, and leaves them to a stranger.
+    #[must_use]
+    pub fn with_duplicate_check(self) -> Self {
+        Self { checks_duplicates: true, ..self }
+    }
+
+    /// Whether the router asks who has the addresses before it claims them.
+    #[must_use]
+    pub fn checks_duplicates(&self) -> bool {
+        self.checks_duplicates
     }
 
     /// Names the virtual router on the link.

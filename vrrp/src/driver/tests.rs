@@ -26,6 +26,7 @@ enum Told {
     Remove,
     Advertise(u8),
     Announce,
+    Ask,
     Arm,
     Disarm,
 }
@@ -100,6 +101,10 @@ impl Platform for FakeHost {
     fn announce(&mut self, _: &[IpAddr]) -> Result<(), String> {
         self.tell(Told::Announce);
         Ok(())
+    }
+
+    fn ask(&mut self, _: &[IpAddr]) {
+        self.tell(Told::Ask);
     }
 
     fn arm(&mut self, _: &[Route], farewell: &Advertisement, _: ChecksumForm, patience: Duration) {

@@ -1,31 +1,168 @@
-//! Sends Ethernet frames: the announcements of a virtual address.
+//! Ethernet frames: the announcements and questions that we send, and what others say of addresses that we watch.
 
+use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::net::IpAddr;
+use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::{
-    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, SockaddrLike, SockaddrStorage, sendto,
-    socket,
+    AddressFamily, LinkAddr, MsgFlags, SockaddrLike, SockaddrStorage, bind, recv, send,
 };
+use socket2::{Domain, Protocol, SockFilter, Socket, Type};
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
-/// A packet socket that only sends. It has no protocol, so that the kernel copies no received frame to it.
+use super::bpf::{LOAD_OCTET, LOAD_WORD, OTHER_HOST, PACKET_TYPE, drop, jump, op, pass};
+use crate::family::Family;
+use crate::mac::Mac;
+use crate::neighbour::Neighbour;
+
+/// A packet socket on one interface. It wakes for claims of the addresses that are watched, and for nothing else.
 #[derive(Debug)]
 pub(super) struct FrameSocket {
-    socket: OwnedFd,
-    interface: LinkAddr,
+    /// To the runtime it is a datagram socket like any other.
+    socket: UdpSocket,
+    family: Family,
+    watched: BTreeSet<IpAddr>,
+    /// Frames that may be read before the next pause.
+    allowance: usize,
+    pause: Interval,
+    buffer: [u8; FRAME_MAX],
+}
+
+/// A host of the link says that it has this address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Claim {
+    pub(super) address: IpAddr,
+    pub(super) mac: Mac,
 }
 
 impl FrameSocket {
-    pub(super) fn open(name: &str) -> io::Result<Self> {
-        let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-        let socket = socket(AddressFamily::Packet, SockType::Raw, flags, None)?;
-        Ok(Self { socket, interface: link_address(name)? })
+    /// Watches nothing at first.
+    pub(super) fn open(name: &str, family: Family) -> io::Result<Self> {
+        let protocol = Protocol::from(i32::from(ethertype(family).to_be()));
+        let socket = Socket::new(Domain::PACKET, Type::RAW, Some(protocol))?;
+        socket.attach_filter(&[drop()])?;
+        bind(socket.as_raw_fd(), &link_address(name)?)?;
+        socket.set_nonblocking(true)?;
+        let mut buffer = [0; FRAME_MAX];
+        // What came of other interfaces before the filter was there.
+        while recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty()).is_ok() {}
+        let mut pause = interval(PAUSE);
+        pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Ok(Self {
+            socket: UdpSocket::from_std(socket.into())?,
+            family,
+            watched: BTreeSet::new(),
+            allowance: FRAMES_MAX,
+            pause,
+            buffer,
+        })
     }
 
     pub(super) fn send(&self, frame: &[u8]) -> io::Result<()> {
-        sendto(self.socket.as_raw_fd(), frame, &self.interface, MsgFlags::empty())?;
+        send(self.socket.as_raw_fd(), frame, MsgFlags::empty())?;
         Ok(())
+    }
+
+    /// Claims of these addresses are of interest from now on. Those of another family are never heard.
+    pub(super) fn watch(&mut self, addresses: &BTreeSet<IpAddr>) -> io::Result<()> {
+        if self.watched != *addresses {
+            socket2::SockRef::from(&self.socket).attach_filter(&filter(self.family, addresses))?;
+            self.watched.clone_from(addresses);
+        }
+        Ok(())
+    }
+
+    /// The next claim. Cancel-safe. A flood of frames costs no more than [`FRAMES_MAX`] in each [`PAUSE`].
+    pub(super) async fn claim(&mut self) -> Claim {
+        loop {
+            if self.allowance == 0 {
+                self.pause.tick().await;
+                self.allowance = FRAMES_MAX;
+            }
+            let Self { socket, buffer, .. } = self;
+            let result = socket.async_io(Interest::READABLE, || read(socket, buffer)).await;
+            if let Some(claim) = self.judge(result) {
+                return claim;
+            }
+        }
+    }
+
+    /// A claim that waits already, if there is one, within the allowance.
+    pub(super) fn try_claim(&mut self) -> Option<Claim> {
+        while self.allowance > 0 {
+            let result = read(&self.socket, &mut self.buffer);
+            if matches!(&result, Err(error) if error.kind() == ErrorKind::WouldBlock) {
+                return None;
+            }
+            if let Some(claim) = self.judge(result) {
+                return Some(claim);
+            }
+        }
+        None
+    }
+
+    /// An error, for example ENETDOWN, has a cause of which the watch of the interface tells.
+    fn judge(&mut self, read: io::Result<usize>) -> Option<Claim> {
+        self.allowance = self.allowance.saturating_sub(1);
+        let frame = self.buffer.get(..read.ok()?)?;
+        let Neighbour { mac, claims, .. } = Neighbour::decode(frame)?;
+        let address = claims.filter(|address| self.watched.contains(address))?;
+        Some(Claim { address, mac })
+    }
+}
+
+fn read(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<usize> {
+    Ok(recv(socket.as_raw_fd(), buffer, MsgFlags::empty())?)
+}
+
+/// Lets claims through whose address ends as one of these does; who reads them looks again.
+///
+/// A frame for another host proves nothing: it may be of a VLAN that is not ours.
+fn filter(family: Family, addresses: &BTreeSet<IpAddr>) -> Vec<SockFilter> {
+    let mut program = vec![op(LOAD_WORD, PACKET_TYPE), jump(OTHER_HOST, 0, 1), drop()];
+    match family {
+        Family::Ipv4 => program.push(op(LOAD_WORD, ARP_SENDER)),
+        Family::Ipv6 => program.extend([
+            op(LOAD_OCTET, NEXT_HEADER),
+            jump(ICMPV6, 1, 0),
+            drop(),
+            op(LOAD_OCTET, ICMP_TYPE),
+            jump(SOLICITATION, 0, 2),
+            op(LOAD_WORD, SOURCE_END),
+            jump(0, 3, 3),
+            jump(ADVERTISEMENT, 1, 0),
+            drop(),
+            op(LOAD_WORD, TARGET_END),
+        ]),
+    }
+    let watched = addresses.iter().filter(|address| Family::of(**address) == family);
+    for address in watched.take(WATCHED_MAX) {
+        program.extend([jump(end_of(*address), 0, 1), pass()]);
+    }
+    program.push(drop());
+    program
+}
+
+/// The last four octets.
+fn end_of(address: IpAddr) -> u32 {
+    match address {
+        IpAddr::V4(address) => address.to_bits(),
+        IpAddr::V6(address) => {
+            let [.., a, b, c, d] = address.octets();
+            u32::from_be_bytes([a, b, c, d])
+        }
+    }
+}
+
+fn ethertype(family: Family) -> u16 {
+    match family {
+        Family::Ipv4 => 0x0806,
+        Family::Ipv6 => 0x86dd,
     }
 }
 
@@ -40,3 +177,24 @@ fn link_address(name: &str) -> io::Result<LinkAddr> {
         })
         .ok_or_else(|| io::Error::new(ErrorKind::NotFound, "the interface has no link address"))
 }
+
+/// Frames that are read at once; then there is a [`PAUSE`], so that a flood does not keep advertisements waiting.
+const FRAMES_MAX: usize = 16;
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Neighbor discovery with a few options; what is longer is cut off and not understood.
+const FRAME_MAX: usize = 256;
+
+/// A filter has at most 4096 instructions, two for each address.
+const WATCHED_MAX: usize = 1024;
+
+// Where things stand in a frame.
+const ARP_SENDER: u32 = 28;
+const NEXT_HEADER: u32 = 20;
+const SOURCE_END: u32 = 34;
+const ICMP_TYPE: u32 = 54;
+const TARGET_END: u32 = 74;
+
+const ICMPV6: u32 = 58;
+const SOLICITATION: u32 = 135;
+const ADVERTISEMENT: u32 = 136;

@@ -6,6 +6,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "netlink's enums are open-ended")]
 
 mod address;
+mod bpf;
 mod frames;
 mod interfaces;
 mod netlink;
@@ -31,7 +32,7 @@ pub use netlink::{AddressError, Leftovers, Netlink};
 pub use route::{ROUTE_PROTOCOL, route_removal_request};
 pub use source::SourceRules;
 
-use frames::FrameSocket;
+use frames::{Claim, FrameSocket};
 use interfaces::{Interface, Interfaces, Watch};
 use peers::{Heard, Peers};
 use routes::Routes;
@@ -44,6 +45,7 @@ use crate::counters::DecodeErrors;
 use crate::event::{Event, LinkState};
 use crate::family::Family;
 use crate::mac::Mac;
+use crate::neighbour::who_has;
 use crate::peering::Peering;
 use crate::platform::Platform;
 use crate::route::Route;
@@ -148,6 +150,8 @@ pub struct Linux<E> {
     /// On the interface with this index, whatever it is called by now.
     added_on: Option<u32>,
     routes: Routes,
+    /// Addresses that nobody else should claim.
+    watched: BTreeSet<IpAddr>,
     executor: E,
     armed: Option<RouterId>,
     /// What the guard was told last.
@@ -197,6 +201,7 @@ impl<E: Executor> Linux<E> {
             added: BTreeSet::new(),
             added_on: None,
             routes: Routes::default(),
+            watched: BTreeSet::new(),
             executor,
             armed: None,
             farewell: None,
@@ -303,11 +308,28 @@ impl<E: Executor> Linux<E> {
             let adverts = adverts.map_err(|error| {
                 format!("cannot open a VRRP socket on `{name}` with source `{source}`: {error}")
             })?;
-            let frames = FrameSocket::open(name)
+            let frames = FrameSocket::open(name, Family::of(source))
+                .and_then(|mut frames| frames.watch(&self.watched).map(|()| frames))
                 .map_err(|error| format!("cannot open a packet socket on `{name}`: {error}"))?;
             self.sockets = Some(Sockets { adverts, frames });
         }
         Ok(self.sockets.as_mut().expect("opened above"))
+    }
+
+    /// From now on claims of these addresses and of those that are here are told.
+    fn watch_for(&mut self, addresses: &[IpAddr]) {
+        self.watched = self.added.iter().chain(addresses).copied().collect();
+        if let Some(sockets) = &mut self.sockets
+            && let Err(error) = sockets.frames.watch(&self.watched)
+        {
+            tracing::warn!(interface = self.interface, %error, "cannot watch for other holders");
+        }
+    }
+
+    /// What we said ourselves may come back to us.
+    fn judge(&self, Claim { address, mac }: Claim) -> Option<Event> {
+        let link = self.link;
+        (mac != self.watch.interface().mac).then_some(Event::Claimed { link, address, mac })
     }
 
     /// Speaks with other peers, or otherwise, from now on.
@@ -376,17 +398,27 @@ impl<E: Executor> Platform for Linux<E> {
                 () = self.watch.changed() => {}
                 () = self.routes.lost(index) => return Event::RoutesLost { link: self.link },
                 () = self.peers.changed() => self.use_new_peering(),
+                claim = sockets.frames.claim() => {
+                    if let Some(event) = self.judge(claim) {
+                        return event;
+                    }
+                }
             }
         }
     }
 
     fn pending_event(&mut self) -> Option<Event> {
-        loop {
-            let packet = self.sockets.as_mut()?.adverts.receiver.try_receive()?;
+        while let Some(packet) = self.sockets.as_mut()?.adverts.receiver.try_receive() {
             if let Some(heard) = self.peers.read(packet.open()) {
                 return Some(heard.on(self.link, packet.waited));
             }
         }
+        while let Some(claim) = self.sockets.as_mut()?.frames.try_claim() {
+            if let Some(event) = self.judge(claim) {
+                return Some(event);
+            }
+        }
+        None
     }
 
     async fn add_addresses(&mut self, addresses: &[IpAddr], lease: Duration) -> Result<(), String> {
@@ -397,6 +429,7 @@ impl<E: Executor> Platform for Linux<E> {
         let ours: Vec<_> = addresses.iter().copied().filter(is_ours).collect();
         self.added.extend(&ours);
         self.added_on = Some(index);
+        self.watch_for(&[]);
         self.host
             .netlink
             .borrow_mut()
@@ -413,6 +446,7 @@ impl<E: Executor> Platform for Linux<E> {
         let is_ours = |ip: &IpAddr| self.added.contains(ip) || present.ours.contains(ip);
         let ours: Vec<_> = addresses.iter().copied().filter(is_ours).collect();
         self.added.retain(|ip| !ours.contains(ip));
+        self.watch_for(&[]);
         self.host
             .netlink
             .borrow_mut()
@@ -475,6 +509,17 @@ impl<E: Executor> Platform for Linux<E> {
                 .map_err(|error| format!("cannot announce `{address}` on `{name}`: {error}"))?;
         }
         Ok(())
+    }
+
+    fn ask(&mut self, addresses: &[IpAddr]) {
+        let mac = self.watch.interface().mac;
+        self.watch_for(addresses);
+        let Some(sockets) = &self.sockets else { return };
+        for address in addresses {
+            if let Err(error) = sockets.frames.send(&who_has(mac, None, *address)) {
+                tracing::debug!(%address, %error, "cannot ask who has an address");
+            }
+        }
     }
 
     fn arm(

@@ -23,13 +23,20 @@ impl VirtualRouter {
         }
     }
 
-    pub(super) fn claim_if_due(&mut self, backup: &BackupState, now: Instant) {
+    pub(super) fn claim_if_due(&mut self, backup: BackupState, now: Instant) {
         if let Some(reason) = backup.claim(&self.config, now) {
-            let active = if matches!(reason, Reason::Preempted { .. }) {
+            if let Some(stranger) = self.stranger(&backup) {
+                return self.refuse(backup, stranger, now);
+            }
+            let mut active = if matches!(reason, Reason::Preempted { .. }) {
                 ActiveState::preempting(&self.config, now)
             } else {
                 ActiveState::begin(&self.config, now)
             };
+            for rival in self.rivals(&backup).collect::<Vec<_>>() {
+                self.note_conflict(rival, now);
+                active.on(rival.link).defend(now);
+            }
             self.enter(State::Active(active), reason, now);
         }
     }
@@ -62,6 +69,12 @@ impl VirtualRouter {
             }
             if holding.announcements.take_due(now) {
                 self.announce(link);
+            }
+            if holding.asks_at.is_some_and(|at| now >= at) {
+                holding.asks_at = None;
+                if self.ask_rival(link, now) {
+                    holding.defend(now);
+                }
             }
         }
     }

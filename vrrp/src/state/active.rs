@@ -66,11 +66,18 @@ pub(crate) struct Holding {
     pub(crate) advertised_at: Instant,
     pub(crate) renewed_at: Instant,
     pub(crate) announcements: AnnounceSchedule,
+    /// When to ask the host that claims our addresses whether it still does, if there is one.
+    pub(crate) asks_at: Option<Instant>,
 }
 
 impl Holding {
     fn begin(now: Instant) -> Self {
-        Self { advertised_at: now, renewed_at: now, announcements: AnnounceSchedule::begin(now) }
+        Self {
+            advertised_at: now,
+            renewed_at: now,
+            announcements: AnnounceSchedule::begin(now),
+            asks_at: None,
+        }
     }
 
     /// When the Adver_Timer fires.
@@ -94,13 +101,22 @@ impl Holding {
         if !holds {
             return advertise_at;
         }
-        advertise_at.min(self.renew_at(link)).min(self.announcements.next_at())
+        let due_at = advertise_at.min(self.renew_at(link)).min(self.announcements.next_at());
+        self.asks_at.map_or(due_at, |asks_at| asks_at.min(due_at))
+    }
+
+    /// Somebody claims our addresses.
+    pub(crate) fn defend(&mut self, now: Instant) {
+        self.asks_at = self.asks_at.or(Some(now + ASK_AGAIN));
     }
 }
 
 /// How long a router that preempts waits before it adds the addresses, so that the weaker one, which is alive, has let
 /// go of them. keepalived takes up to 17 ms for it.
 pub const YIELD: Duration = Duration::from_millis(20);
+
+/// The time between two questions to a host that claims our addresses. Each answer is contradicted.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 /// One renewal may fail, and the next has time to spare.
 const RENEWALS_PER_LEASE: u32 = 4;

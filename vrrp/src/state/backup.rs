@@ -50,6 +50,24 @@ impl BackupState {
         })
     }
 
+    /// The silence that ends with the claim, unless a weaker router is alive then.
+    pub(crate) fn listened_for(&self, config: &RouterConfig) -> Option<ListenedFor> {
+        let until = self.deadline(config);
+        let preempts = self
+            .each(config)
+            .any(|(silence, link)| silence.preempted(config, link, until).is_some());
+        let (last, _) =
+            self.each(config).max_by_key(|(silence, link)| silence.deadline(config, link))?;
+        (!preempts).then_some(ListenedFor { since: last.armed_at, until })
+    }
+
+    /// Listens for as long once more, on all links.
+    pub(crate) fn begin_again(&mut self, now: Instant) {
+        for silence in &mut self.links {
+            *silence = Silence { learned: silence.learned, ..Silence::begin(now) };
+        }
+    }
+
     /// RFC 9568 §6.4.2: what an advertisement does to the timer. A release lets go of all links at once.
     pub(crate) fn hear(&mut self, config: &RouterConfig, id: LinkId, peer: &Peer) {
         if peer.priority == Priority::RELEASE {
@@ -75,6 +93,14 @@ impl BackupState {
     ) -> impl DoubleEndedIterator<Item = (&'a Silence, &'a LinkConfig)> {
         self.links.iter().zip(config.links())
     }
+}
+
+/// The last part of the wait for a claim: the silence on the link that is the last to be silent for long enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ListenedFor {
+    pub(crate) since: Instant,
+    /// The claim is due.
+    pub(crate) until: Instant,
 }
 
 /// What is timed on one link.

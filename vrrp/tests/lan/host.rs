@@ -50,6 +50,8 @@ pub enum Process {
 /// What the laws need to know about a host's past.
 pub struct Record {
     pub links: Vec<LinkRecord>,
+    /// When a stranger last said that it has an address, in this silence.
+    pub stranger_at: Option<Instant>,
     pub transitions: usize,
     /// The settings have changed since a release was heard.
     pub is_doubtful: bool,
@@ -86,6 +88,7 @@ impl Record {
 
     /// The same, for a process that starts anew.
     pub fn forget(&mut self) {
+        self.stranger_at = None;
         for link in &mut self.links {
             *link = LinkRecord { sent: link.sent, heard: link.heard, ..LinkRecord::default() };
         }
@@ -120,6 +123,7 @@ impl Host {
             dies_after: None,
             record: Record {
                 links: vec![LinkRecord::default(); links],
+                stranger_at: None,
                 transitions: 0,
                 is_doubtful: false,
                 reloads: 0,

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use vrrp::{Advertisement, ChecksumForm, Envelope, Event, LinkId, LinkState, MULTICAST_GROUP};
+use vrrp::{Advertisement, ChecksumForm, Envelope, Event, LinkId, LinkState, MULTICAST_GROUP, Mac};
 
 use super::host::{Place, Process};
 use super::laws::{Law, law};
@@ -105,6 +105,55 @@ impl World {
         }
     }
 
+    /// Everybody who has an address in his kernel says so, whatever his process does.
+    pub fn ask(&mut self, from: usize, link: LinkId, addresses: &[IpAddr]) {
+        if !self.hosts[from].carries(link) {
+            return;
+        }
+        let ours: Vec<_> = self.hosts[from].config().link(link).addresses().to_vec();
+        for &address in addresses {
+            for to in (0..self.hosts.len()).filter(|&to| to != from) {
+                let host = &self.hosts[to];
+                let has = host.held.contains_key(&(link, address))
+                    || host.config().link(link).source() == address;
+                let answers = has && host.carries(link);
+                let [asked, _] = self.networks[link.index()].copies(from, to, &mut self.rng);
+                if answers && let Some(delay) = asked {
+                    self.say(to, from, (link, address), delay);
+                }
+            }
+            let network = &self.networks[link.index()];
+            if network.stranger && ours.contains(&address) {
+                let claim = Event::Claimed { link, address, mac: STRANGER };
+                self.after(network.delay_max, What::Netlink { to: from, event: claim });
+            }
+        }
+    }
+
+    /// The frames that are of interest to others: they hold the same address.
+    pub fn announce(&mut self, from: usize, link: LinkId, addresses: &[IpAddr]) {
+        if !self.hosts[from].carries(link) {
+            return;
+        }
+        for &address in addresses {
+            for to in (0..self.hosts.len()).filter(|&to| to != from) {
+                let host = &self.hosts[to];
+                if host.held.contains_key(&(link, address)) && host.carries(link) {
+                    self.say(from, to, (link, address), Duration::ZERO);
+                }
+            }
+        }
+    }
+
+    fn say(&mut self, from: usize, to: usize, (link, address): Place, later: Duration) {
+        let mac = Mac([2, 0, 0, 0, 0, u8::try_from(from).expect("few hosts")]);
+        let claim = Event::Claimed { link, address, mac };
+        let [copy, _] = self.networks[link.index()].copies(from, to, &mut self.rng);
+        if let Some(delay) = copy {
+            self.after(later + delay, What::Netlink { to, event: claim });
+        }
+    }
+
     /// Something for the process: now if it runs, later if it is paused, never if it is dead.
     pub fn input(&mut self, to: usize, event: Event) -> Law {
         match self.hosts[to].process {
@@ -115,6 +164,9 @@ impl World {
         Ok(())
     }
 }
+
+/// A host that is none of ours.
+pub const STRANGER: Mac = Mac([2, 0xbb, 0, 0, 0, 0]);
 
 /// How long the kernel takes to tell a process.
 const NETLINK_DELAY: Duration = Duration::from_micros(500);

@@ -10,10 +10,12 @@
 //! - I8: who lets go says so, after the addresses are gone, and the peer hurries.
 //! - I9: a reload of the same settings changes nothing.
 //! - I10: routers advertise in turn, or because of something that happened.
+//! - I11: nobody claims what a stranger answered for in the same silence.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use vrrp::router::TIME_TO_ASK_MAX;
 use vrrp::{Action, LinkId, Preempt, Priority, Reason, State, Transition};
 
 use super::host::{Host, Place};
@@ -145,6 +147,7 @@ impl Laws {
                 let respects = host.record.links.iter().filter_map(|link| link.respect);
                 let respected = respects.into_iter().any(|respect| now < respect.until);
                 law!(!respected, "I7 no takeover from the living", "host {index}: {transition:?}");
+                check_stranger(host, index, now)?;
                 let released = host.record.links.iter().all(|link| link.is_released);
                 let excused = host.record.is_doubtful;
                 law!(
@@ -155,6 +158,7 @@ impl Laws {
                 self.check_leases(hosts, index, networks)?;
             }
             Reason::Released { .. } => {
+                check_stranger(host, index, now)?;
                 let respects = host.record.links.iter().filter_map(|link| link.respect);
                 let respected = respects.into_iter().any(|respect| now < respect.until);
                 law!(!respected, "I7 no takeover from the living", "host {index}: {transition:?}");
@@ -253,7 +257,7 @@ impl Laws {
                     "host {index} adds a route and holds no address"
                 );
             }
-            Action::RemoveRoutes { .. } | Action::RemoveAddresses { .. } => {}
+            Action::RemoveRoutes { .. } | Action::RemoveAddresses { .. } | Action::Ask { .. } => {}
         }
         Ok(())
     }
@@ -360,6 +364,17 @@ fn holds(host: &Host) -> bool {
 
 fn links(networks: &[Network]) -> impl Iterator<Item = (LinkId, &Network)> {
     networks.iter().enumerate().map(|(index, network)| (LinkId::new(index), network))
+}
+
+/// I11: what it said before the last advertisement, or before the silence that it spoiled, counts no more.
+fn check_stranger(host: &Host, index: usize, now: Instant) -> Law {
+    let answered = host.record.stranger_at.filter(|&at| now - at <= TIME_TO_ASK_MAX);
+    law!(
+        answered.is_none(),
+        "I11 nobody claims what a stranger has",
+        "host {index} claims, {answered:?} after the answer"
+    );
+    Ok(())
 }
 
 fn keep_since(since: &mut Option<Instant>, holds: bool, now: Instant) {

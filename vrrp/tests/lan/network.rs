@@ -16,12 +16,20 @@ pub struct Network {
     pub delay_max: Duration,
     /// The longest time that a packet's double takes.
     pub double_delay_max: Duration,
+    /// A host that is none of ours has the virtual addresses, and everybody reaches it.
+    pub stranger: bool,
 }
 
 impl Network {
     pub fn new(hosts: usize, delay_max: Duration, double_delay_max: Duration) -> Self {
-        let cut = vec![vec![false; hosts]; hosts];
-        Self { cut, mute: vec![false; hosts], noise: 0, delay_max, double_delay_max }
+        Self {
+            cut: vec![vec![false; hosts]; hosts],
+            mute: vec![false; hosts],
+            noise: 0,
+            delay_max,
+            double_delay_max,
+            stranger: false,
+        }
     }
 
     /// How long each copy of a packet takes.
@@ -54,6 +62,7 @@ impl Network {
     pub fn heal(&mut self) {
         self.noise = 0;
         self.mute.fill(false);
+        self.stranger = false;
         for row in &mut self.cut {
             row.fill(false);
         }

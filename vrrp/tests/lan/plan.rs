@@ -50,6 +50,8 @@ pub enum Fault {
     FailAdd(usize),
     ReloadSame(usize),
     Reload(usize, Box<RouterConfig>),
+    /// Another host takes the addresses of this link, or gives them up.
+    Stranger(LinkId, bool),
     /// A wake-up that nobody asked for.
     SpuriousTimer(usize),
 }
@@ -112,6 +114,7 @@ impl Fault {
             | Self::Sluggish(..)
             | Self::DeleteAddresses(_)
             | Self::FailAdd(_)
+            | Self::Stranger(..)
             | Self::Reload(..) => true,
             Self::Pause(_)
             | Self::Hang(_)
@@ -140,6 +143,7 @@ struct LinkHabits {
     /// In version 2, what all hosts have in common at all times, as the interval.
     version_2: Option<Auth>,
     interval: u64,
+    checks_duplicates: bool,
 }
 
 impl LinkHabits {
@@ -150,7 +154,7 @@ impl LinkHabits {
         });
         let intervals =
             if version_2.is_some() { [1000, 1000, 2000, 3000] } else { [100, 200, 1000, 1000] };
-        Self { version_2, interval: rng.pick(&intervals) }
+        Self { version_2, interval: rng.pick(&intervals), checks_duplicates: rng.percent(50) }
     }
 
     fn config(&self, id: LinkId, index: usize, deviation: usize, rng: &mut Rng) -> LinkConfig {
@@ -167,12 +171,13 @@ impl LinkHabits {
         };
         let addresses = if deviates(rng) { &[100][..] } else { &[100, 101] };
         let addresses = addresses.iter().map(|&last| host_on(id, last)).collect();
-        LinkConfig::new(vrid(), host_on(id, source(id, index)), addresses)
+        let link = LinkConfig::new(vrid(), host_on(id, source(id, index)), addresses)
             .expect("valid addresses")
             .with_interval(interval(milliseconds))
             .expect("sayable in version 3")
             .with_version(version)
-            .expect("sayable in version 2")
+            .expect("sayable in version 2");
+        if self.checks_duplicates { link.with_duplicate_check() } else { link }
     }
 }
 
@@ -247,7 +252,7 @@ fn draw_fault(configs: &[RouterConfig], habits: &Habits, rng: &mut Rng) -> (Faul
     let link = LinkId::new(rng.below(habits.links.len()));
     let start = vec![Fault::Start(host)];
     let up = Fault::LinkUp(host, link);
-    match rng.below(25) {
+    match rng.below(26) {
         0 => (Fault::Noise(rng.pick(&[5, 20, 50, 90])), vec![Fault::Noise(0)]),
         1 | 2 => (Fault::Cut(link, host, rng.below(configs.len())), vec![]),
         3 => (Fault::Split(link, 1 + rng.below((1 << configs.len()) - 1)), vec![]),
@@ -277,7 +282,8 @@ fn draw_fault(configs: &[RouterConfig], habits: &Habits, rng: &mut Rng) -> (Faul
             let until = rng.between(ms(1), OVERRUN_MAX);
             (Fault::Overrun(host, until), vec![Fault::DeleteAddresses(host), up])
         }
-        _ => unreachable!("below 25"),
+        25 => (Fault::Stranger(link, true), vec![Fault::Stranger(link, false)]),
+        _ => unreachable!("below 26"),
     }
 }
 

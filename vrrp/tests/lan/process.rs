@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use vrrp::{Action, Event, Preempt, Priority, Role, Transition};
 
 use super::host::{Host, Respect};
+use super::kernel::STRANGER;
 use super::laws::{Law, Laws, law};
 use super::network::WAKE_LATE_MAX;
 use super::queue::What;
@@ -48,6 +49,7 @@ impl World {
             | Event::Link { .. }
             | Event::Source { .. }
             | Event::RoutesLost { .. }
+            | Event::Claimed { .. }
             | Event::ActionFailed(_)
             | Event::Reconfigure(_) => Ok(()),
         }
@@ -109,6 +111,7 @@ impl World {
             | Event::Source { .. }
             | Event::AddressLost { .. }
             | Event::RoutesLost { .. }
+            | Event::Claimed { .. }
             | Event::ActionFailed(_) => {}
         }
         Ok(())
@@ -160,7 +163,9 @@ impl World {
                 }
                 self.send(index, link, &advert, form);
             }
-            Action::AddRoutes { .. } | Action::RemoveRoutes { .. } | Action::Announce { .. } => {}
+            Action::Announce { link, addresses } => self.announce(index, link, &addresses),
+            Action::Ask { link, addresses } => self.ask(index, link, &addresses),
+            Action::AddRoutes { .. } | Action::RemoveRoutes { .. } => {}
         }
         Outcome::Done
     }
@@ -185,6 +190,19 @@ impl World {
 
 /// What a backup has to respect, told apart from the router under test.
 fn hear(host: &mut Host, event: &Event, now: Instant) {
+    match event {
+        Event::Claimed { mac: STRANGER, .. } => host.record.stranger_at = Some(now),
+        // Other settings, other silence.
+        Event::Advertisement { .. } | Event::Reconfigure(_) => host.record.stranger_at = None,
+        _ => {}
+    }
+    // Whose claim fails because of somebody else waits anew.
+    let is_refused = |link| host.router.conflict(link).is_some_and(|c| c.heard_at == now);
+    if host.router.role() == Role::Backup && host.config().link_ids().any(is_refused) {
+        for record in &mut host.record.links {
+            record.is_released = false;
+        }
+    }
     let Event::Advertisement { link, advert, waited, .. } = event else {
         return;
     };
@@ -225,6 +243,7 @@ fn brief(event: &Event) -> String {
         | Event::Source { .. }
         | Event::AddressLost { .. }
         | Event::RoutesLost { .. }
+        | Event::Claimed { .. }
         | Event::ActionFailed(_)
         | Event::Reconfigure(_) => format!("{event:?}"),
     }

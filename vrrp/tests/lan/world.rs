@@ -187,6 +187,7 @@ impl World {
                 let held: Vec<_> = self.hosts[index].held.keys().copied().collect();
                 self.drop_addresses(index, &held);
             }
+            Fault::Stranger(link, is_there) => self.networks[link.index()].stranger = is_there,
             Fault::FailAdd(index) => self.hosts[index].fail_add = true,
             Fault::ReloadSame(index) => {
                 let same = self.hosts[index].config().clone();

@@ -241,7 +241,10 @@ impl World {
                 self.memory.advertised_at[index] = is_active.then_some(self.now);
                 self.send(index, advert, form);
             }
-            Action::AddRoutes { .. } | Action::RemoveRoutes { .. } | Action::Announce { .. } => {}
+            Action::AddRoutes { .. }
+            | Action::RemoveRoutes { .. }
+            | Action::Announce { .. }
+            | Action::Ask { .. } => {}
         }
     }
 

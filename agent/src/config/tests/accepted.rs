@@ -93,6 +93,13 @@ fn node_argument_beats_the_hostname() {
 }
 
 #[test]
+fn duplicates_are_looked_for_unless_told_otherwise() {
+    let checks = |line| router(line).loads().routers[0].checks_duplicates;
+    assert!(checks(""));
+    assert!(!checks("duplicate_check = false"));
+}
+
+#[test]
 fn router_values_are_read() {
     let config = router("advert_interval = \"100ms\"").loads();
     assert_eq!(config.routers[0].interval, Interval::from_centiseconds(10).expect("an interval"));

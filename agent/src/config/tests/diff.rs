@@ -88,6 +88,7 @@ fn routers() -> impl Strategy<Value = Vec<Router>> {
                     priority: Priority::DEFAULT,
                     interval: if fast { Interval::DEFAULT } else { Interval::MAX_V3 },
                     preempt: Preempt::Never,
+                    checks_duplicates: true,
                     group,
                     version: Version::V3 { checksum: Checksum::Auto },
                     routes: Vec::new(),

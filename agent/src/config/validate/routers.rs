@@ -47,6 +47,7 @@ pub(super) fn router(file: &File, table: &RouterTable, node: &NodeTable) -> Opti
         interval: *table.advert_interval.get_ref(),
         preempt: *table.preempt.get_ref(),
         group: table.group.as_ref().map(|group| group.get_ref().clone()),
+        checks_duplicates: *table.duplicate_check.get_ref(),
         version: versions::version(table),
         routes: table.routes.iter().map(|it| routes::route(table, it)).collect::<Option<_>>()?,
         transport: transports::transport(file, table, node)?,
