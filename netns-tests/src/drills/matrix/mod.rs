@@ -1,7 +1,7 @@
 //! `haagent` and keepalived on one link, in every dialect that both speak and in both roles.
 //!
-//! A [`Dialect`] is a version, a family, a transport and a form of the checksum; a [`Scenario`] is a story that it is told in. Each
-//! story has a lab of its own; the stories of a dialect run at the same time, as there are no clients to serve.
+//! A [`Dialect`] is a version, a family, a transport and a form of the checksum; a scenario is a story that is told in
+//! it. Each story has a lab of its own; the stories of a dialect run at the same time, as there are no clients to serve.
 
 mod duel;
 mod scenario;
