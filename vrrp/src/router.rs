@@ -30,7 +30,7 @@
 //!   §6.4.3) and announces again: somebody else held the addresses. A loser advertises once more after it let go, because
 //!   the winner may not have heard it before.
 //! - **Duplicates.** Before a claim the router asks who has its addresses, if told so. It does not claim what a stranger
-//!   has, and defends what the old holder's kernel still has; [`probe`] says how.
+//!   has, and defends what the old holder's kernel still has.
 //! - **Several links** share one state, so that a box has the addresses of all of them or of none. It claims them when
 //!   the silence has lasted long enough on every link, and lets go of all when one link is lost, hears a stronger router,
 //!   or has a fault. A router that lets go on one link is taken to let go on all.
