@@ -93,7 +93,10 @@ impl Laws {
                 for (other, right) in hosts.iter().enumerate().skip(one + 1) {
                     let able = |host: &Host| host.is_running() && host.carries(id);
                     let together = able(left) && able(right) && network.connects(one, other);
-                    let dual = together && left.shares_an_address(right, id);
+                    // Ties are broken on the first link only.
+                    let is_tie = left.config().priority() == right.config().priority();
+                    let is_excused = is_tie && id != LinkId::FIRST;
+                    let dual = together && left.shares_an_address(right, id) && !is_excused;
                     keep_since(&mut pairs.together[one][other], together, now);
                     keep_since(&mut pairs.dual[one][other], dual, now);
                 }
@@ -102,17 +105,13 @@ impl Laws {
     }
 
     /// I2, called after every event.
-    pub fn check_holders(&self, hosts: &[Host], networks: &[Network], now: Instant) -> Law {
+    pub fn check_holders(&self, networks: &[Network], now: Instant) -> Law {
         for ((id, network), pairs) in links(networks).zip(&self.pairs) {
             for (one, row) in pairs.dual.iter().enumerate() {
                 for (other, dual) in row.iter().enumerate() {
                     let (Some(since), Some(together)) = (*dual, pairs.together[one][other]) else {
                         continue;
                     };
-                    let is_tie = hosts[one].config().priority() == hosts[other].config().priority();
-                    if is_tie && id != LinkId::FIRST {
-                        continue;
-                    }
                     // Who has long heard the other settles it by one exchange, who just met waits for an advertisement.
                     let exchange = network.delay_max * 2 + WAKE_LATE_MAX + self.sluggish_max;
                     let acquainted = since - together > self.interval_max * 5;

@@ -79,7 +79,7 @@ impl World {
                 self.laws.relate(&self.hosts, &self.networks, self.now);
                 self.measure.look(&self.hosts, self.now);
             }
-            self.laws.check_holders(&self.hosts, &self.networks, self.now)?;
+            self.laws.check_holders(&self.networks, self.now)?;
         }
         self.now = end;
         Ok(())
