@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::bind;
-use crate::config::{self, Config, Diagnostics, NodeChoice, Source};
+use crate::config::{self, Config, Diagnostic, Diagnostics, Hook, NodeChoice, Source};
 use crate::control::{self, Reply, Request};
 use crate::host::{self, HostFacts};
 
@@ -30,7 +30,19 @@ pub(crate) fn problems_in(
     node: &NodeChoice,
     host: &HostFacts,
 ) -> Result<Config, Diagnostics> {
-    config::load(source, node, host)
+    let config = config::load(source, node, host)?;
+    let problems: Vec<_> = match host {
+        HostFacts::Known { .. } => config.hooks().filter_map(refusal_of).collect(),
+        HostFacts::Unknown => Vec::new(),
+    };
+    if problems.is_empty() { Ok(config) } else { Err(Diagnostics::new(source, problems)) }
+}
+
+/// Why this command must not be run, if it must not.
+fn refusal_of(hook: &Hook) -> Option<Diagnostic> {
+    let refusal = hook.command.check().err()?;
+    let hint = refusal.hint().map(str::to_owned);
+    Some(Diagnostic::new(hook.place.clone(), refusal.to_string()).maybe_hint(hint))
 }
 
 /// Logs what is not yet so on this host.

@@ -51,16 +51,37 @@ impl RouterStatus {
         self.group.role
     }
 
+    /// How often the group became active since it was made.
+    pub(crate) fn activations(&self) -> u64 {
+        self.group.links.first().map_or(0, |link| link.counters.active_transitions)
+    }
+
     /// What it was told.
     pub(crate) fn config(&self) -> &LinkConfig {
         self.group.config.link(self.link)
     }
 }
 
+/// Where the answers to questions of virtual routers go. Does not keep the thread alive.
+#[derive(Clone, Debug)]
+pub(crate) struct Answers(mpsc::WeakSender<Command>);
+
+impl Answers {
+    /// Answers the question of this number of the group that this virtual router is in.
+    pub(crate) async fn answer(&self, key: &RouterKey, number: u64, answer: Result<(), String>) {
+        if let Some(commands) = self.0.upgrade() {
+            // The thread may end meanwhile, and its questions with it.
+            let _ = commands.send(Command::Consent(key.clone(), number, answer)).await;
+        }
+    }
+}
+
+#[derive(Debug)]
 enum Command {
     Guard(OwnedFd),
     Configure(Vec<GroupSettings>, SourceRules, oneshot::Sender<io::Result<()>>),
     Start,
+    Consent(RouterKey, u64, Result<(), String>),
     Release(oneshot::Sender<()>),
 }
 
@@ -116,6 +137,11 @@ impl Engine {
         self.send(Command::Release(done)).await;
         // An error means that the thread is gone, which lets go as well.
         let _ = answer.await;
+    }
+
+    /// Where answers to questions go.
+    pub(crate) fn answers(&self) -> Option<Answers> {
+        self.commands.as_ref().map(|commands| Answers(commands.downgrade()))
     }
 
     /// What the virtual routers are doing.
@@ -182,6 +208,12 @@ impl Fleet {
                 Command::Start => {
                     self.started = true;
                     self.tell_all(|| driver::Command::Start).await;
+                }
+                Command::Consent(key, number, answer) => {
+                    let group = self.groups.values().find(|it| it.settings.keys.contains(&key));
+                    if let Some(group) = group {
+                        let _ = group.commands.send(driver::Command::Consent(number, answer)).await;
+                    }
                 }
                 Command::Release(done) => {
                     self.started = false;

@@ -10,13 +10,13 @@ mod args;
 mod bind;
 mod check;
 mod client;
-#[expect(dead_code, reason = "the first thing that runs a command is yet to come")]
 mod command;
 mod config;
 mod control;
 mod coordinator;
 mod engine;
 mod guard;
+mod hooks;
 mod host;
 mod ipc;
 mod logging;

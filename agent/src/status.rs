@@ -88,6 +88,9 @@ pub(crate) struct RouterStatus {
     pub(crate) state: String,
     pub(crate) priority: u8,
     pub(crate) addresses: Vec<IpAddr>,
+    /// Why it does not become active though nobody else is.
+    #[serde(default)]
+    pub(crate) claim_refused: Option<String>,
     /// As `ip route` shows them.
     #[serde(default)]
     pub(crate) routes: Vec<String>,

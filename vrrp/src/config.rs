@@ -15,6 +15,7 @@ use crate::types::{LinkId, Priority};
 pub struct RouterConfig {
     priority: Priority,
     preempt: Preempt,
+    consent_within: Option<Duration>,
     /// Never empty.
     links: Vec<LinkConfig>,
 }
@@ -23,7 +24,12 @@ impl RouterConfig {
     /// A virtual router on one link, with priority 100 and no preemption.
     #[must_use]
     pub fn new(link: LinkConfig) -> Self {
-        Self { priority: Priority::DEFAULT, preempt: Preempt::Never, links: vec![link] }
+        Self {
+            priority: Priority::DEFAULT,
+            preempt: Preempt::Never,
+            consent_within: None,
+            links: vec![link],
+        }
     }
 
     /// The same with one more link, which moves with the others. The order counts: ties are broken on the first.
@@ -48,6 +54,19 @@ impl RouterConfig {
     #[must_use]
     pub fn with_preempt(self, preempt: Preempt) -> Self {
         Self { preempt, ..self }
+    }
+
+    /// The same, but it becomes active only with the consent of its owner, who is asked when all else allows it. An
+    /// answer that takes longer than this is a refusal.
+    #[must_use]
+    pub fn with_consent(self, within: Duration) -> Self {
+        Self { consent_within: Some(within), ..self }
+    }
+
+    /// How long an answer may take; `None` if the router asks nobody.
+    #[must_use]
+    pub fn consent_within(&self) -> Option<Duration> {
+        self.consent_within
     }
 
     /// Our strength in the election, 1 to 255.

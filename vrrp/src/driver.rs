@@ -22,7 +22,7 @@ use crate::event::{Action, Event, LinkState, Role, Transition};
 use crate::peer::Peer;
 use crate::platform::Platform;
 use crate::route::Route;
-use crate::router::VirtualRouter;
+use crate::router::{Question, VirtualRouter};
 use crate::types::LinkId;
 
 /// What the owner of a driver orders.
@@ -34,6 +34,8 @@ pub enum Command {
     Release(oneshot::Sender<()>),
     /// Use these settings, which have as many links, from now on.
     Reconfigure(RouterConfig),
+    /// The answer to the [question](Status::question) of this number.
+    Consent(u64, Result<(), String>),
     /// The guard was replaced: tell it again what to do.
     Rearm,
 }
@@ -47,6 +49,10 @@ pub struct Status {
     pub config: RouterConfig,
     /// The last change of state.
     pub last_transition: Option<Transition>,
+    /// Whether it may become active, if it waits for an answer.
+    pub question: Option<Question>,
+    /// Why a claim that is due is not made.
+    pub refusal: Option<String>,
     /// The longest time that a timer was honoured late.
     pub scheduling_delay_max: Duration,
     /// What is known of each link.
@@ -138,6 +144,10 @@ impl<P: Platform> Driver<P> {
                 assert_eq!(config.links().len(), self.links.len(), "links stay");
                 self.handle(Event::Reconfigure(config)).await;
             }
+            Command::Consent(number, answer) => {
+                self.read_what_waits().await;
+                self.handle(Event::Consent { number, answer }).await;
+            }
             Command::Rearm => {
                 for link in &mut self.links {
                     link.armed = None;
@@ -147,12 +157,17 @@ impl<P: Platform> Driver<P> {
         }
     }
 
-    async fn time_out(&mut self, deadline: Option<Instant>) {
+    /// Before anything that may end in a claim.
+    async fn read_what_waits(&mut self) {
         for link in self.router.config().link_ids() {
             while let Some(event) = self.links[link.index()].platform.pending_event() {
                 self.handle(event).await;
             }
         }
+    }
+
+    async fn time_out(&mut self, deadline: Option<Instant>) {
+        self.read_what_waits().await;
         if let Some(deadline) = deadline {
             let delay = now().saturating_duration_since(deadline);
             self.scheduling_delay_max = self.scheduling_delay_max.max(delay);
@@ -324,6 +339,8 @@ fn status_of<P: Platform>(
         role: router.role(),
         config: router.config().clone(),
         last_transition: router.last_transition().cloned(),
+        question: router.question().cloned(),
+        refusal: router.refusal().map(str::to_owned),
         scheduling_delay_max,
         links: router.config().link_ids().zip(links).map(link_status).collect(),
     }

@@ -70,6 +70,13 @@ pub enum Event {
         /// Who said so.
         mac: Mac,
     },
+    /// The answer to the [question](crate::VirtualRouter::question) whether the router may become active.
+    Consent {
+        /// The number of the question.
+        number: u64,
+        /// Why not, if not.
+        answer: Result<(), String>,
+    },
     /// The host could not carry out an action; the text says why.
     ActionFailed(String),
     /// New settings. Equal settings cause no action and touch no timer.
@@ -90,6 +97,7 @@ impl Event {
             Self::Startup
             | Self::Shutdown
             | Self::Timer
+            | Self::Consent { .. }
             | Self::ActionFailed(_)
             | Self::Reconfigure(_) => None,
         }

@@ -93,6 +93,6 @@ pub use neighbour::{ARP_FRAME_LEN, Neighbour, who_has};
 pub use peer::Peer;
 pub use peering::{Peering, Transport};
 pub use route::{ROUTES_MAX, Route};
-pub use router::VirtualRouter;
+pub use router::{Question, VirtualRouter};
 pub use state::{ActiveState, BackupState, InitializeState, State};
 pub use types::{Interval, LinkId, Priority, Vrid};

@@ -26,6 +26,9 @@
 //!   has another program against him, and lets go: an address that flaps serves nobody.
 //! - **Routes** follow the addresses when they are added and renewed, and go before them. Lost routes are added again at
 //!   once, or with the next renewal if they were lost a moment ago, too.
+//! - **Consent.** Who needs it asks when all else allows a claim, and stays a backup until the answer; an advertisement
+//!   that arrives meanwhile counts as ever, and voids the question. Who was refused asks again after
+//!   [`CONSENT_BACKOFF`].
 //! - **Contradiction.** An active router that hears a weaker one, or one that lets go, advertises at once (RFC 9568
 //!   §6.4.3) and announces again: somebody else held the addresses. A loser advertises once more after it let go, because
 //!   the winner may not have heard it before.
@@ -36,6 +39,7 @@
 //!   or has a fault. A router that lets go on one link is taken to let go on all.
 
 mod active;
+mod consent;
 mod hear;
 mod losses;
 mod probe;
@@ -53,6 +57,8 @@ use crate::event::{Action, Event, LinkState, Reason, Role, Transition};
 pub use crate::peer::Peer;
 use crate::route::Route;
 pub use crate::router::active::ROUTES_SPACING;
+use crate::router::consent::Consent;
+pub use crate::router::consent::{CONSENT_BACKOFF, Question};
 use crate::router::losses::Losses;
 pub use crate::router::losses::{LOSSES_MAX, LOSSES_WITHIN};
 pub use crate::router::probe::{ASKED_MAX, TIME_TO_ASK_MAX, TIME_TO_ASK_PART};
@@ -69,6 +75,9 @@ pub struct VirtualRouter {
     links: Vec<Link>,
     probe: Probe,
     last_transition: Option<Transition>,
+    consent: Consent,
+    /// How many were asked so far.
+    questions: u64,
     /// How long the next fault keeps us out of the election.
     backoff: Duration,
     /// What the event being handled has led to so far.
@@ -113,6 +122,8 @@ impl VirtualRouter {
             state: State::Initialize(InitializeState::Stopped),
             probe: Probe::default(),
             last_transition: None,
+            consent: Consent::NotAsked,
+            questions: 0,
             backoff: FAULT_BACKOFF,
             actions: Vec::new(),
         }
@@ -240,6 +251,11 @@ impl VirtualRouter {
                 self.hear_claim_in_active(active, Answer { link, address, mac }, now);
             }
 
+            (State::Initialize(_) | State::Active(_), Event::Consent { .. }) => {}
+            (State::Backup(backup), Event::Consent { number, answer }) => {
+                self.hear_answer(backup, number, answer, now);
+            }
+
             // Whatever failed, no address of ours depends on it: those not removed vanish with their lease.
             (State::Initialize(_) | State::Backup(_), Event::ActionFailed(_)) => {}
             (State::Active(_), Event::ActionFailed(text)) => self.fail(text, now),
@@ -252,12 +268,16 @@ impl VirtualRouter {
                 self.reconfigure_active(active, config, now);
             }
         }
+        self.withdraw_if_not_due(now);
         std::mem::take(&mut self.actions)
     }
 
     /// When to send [`Event::Timer`]: at this time or soon after. `None` while only other events can change anything.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
+        if let Some(consent_at) = self.consent_timeout() {
+            return Some(consent_at);
+        }
         let deadline = self.state.deadline(&self.config)?;
         Some(self.ask_at().map_or(deadline, |ask_at| ask_at.min(deadline)))
     }
@@ -360,7 +380,8 @@ impl VirtualRouter {
     /// RFC 9568 §6.4.1.
     fn start(&mut self, reason: Reason, now: Instant) {
         let all_up = self.links.iter().all(|link| link.state == LinkState::Up);
-        match (all_up, self.config.is_owner()) {
+        let claims_at_once = self.config.is_owner() && self.config.consent_within().is_none();
+        match (all_up, claims_at_once) {
             (false, _) => self.state = State::Initialize(InitializeState::LinkDown),
             (true, false) => self.watch(reason, now),
             (true, true) => {

@@ -5,6 +5,7 @@
 //! - `groups`: stories of one router with two links.
 //! - `routes`: what comes and goes with the addresses.
 //! - `duplicates`: an address that somebody else has.
+//! - `consent`: a claim that somebody else must agree to.
 //! - `settings`: what a reload does.
 //! - `version_2`: what differs in version 2.
 //! - `neighbour`: ARP and neighbor discovery as bytes.
@@ -18,6 +19,7 @@
 #![expect(unreachable_pub, reason = "the modules of one test binary use each other")]
 
 mod conformance;
+mod consent;
 mod duplicates;
 mod election;
 mod groups;

@@ -31,14 +31,20 @@ fn configs() -> impl Strategy<Value = RouterConfig> {
         (0..5000u64).prop_map(|delay| Preempt::After(ms(delay))),
     ];
     let others = prop::collection::vec(links(), 0..3);
-    (links(), others, 1..=255u8, preempt).prop_map(|(first, others, priority, preempt)| {
+    let consent = prop::option::weighted(0.3, (1..5000u64).prop_map(ms));
+    let parts = (links(), others, 1..=255u8, preempt, consent);
+    parts.prop_map(|(first, others, priority, preempt, consent)| {
         let link = |index: usize, like: &LinkLike| like.config(LinkId::new(index));
         let others = others.iter().enumerate().map(|(index, like)| link(index + 1, like));
-        others
+        let config = others
             .fold(RouterConfig::new(link(0, &first)), RouterConfig::with_link)
             .with_priority(Priority::new(priority))
             .expect("not 0")
-            .with_preempt(preempt)
+            .with_preempt(preempt);
+        match consent {
+            Some(within) => config.with_consent(within),
+            None => config,
+        }
     })
 }
 
@@ -101,8 +107,11 @@ fn events() -> impl Strategy<Value = Event> {
         let link = LinkId::new(link);
         Event::Claimed { link, address: host_on(link, last), mac: Mac([2, 0, 0, 0, 0, mac]) }
     });
+    let answer = prop_oneof![3 => Just(Ok(())), 1 => Just(Err("not now".to_owned()))];
+    let consent = (1..4u64, answer).prop_map(|(number, answer)| Event::Consent { number, answer });
     prop_oneof![
         1 => source,
+        4 => consent,
         4 => Just(Event::Startup),
         1 => Just(Event::Shutdown),
         2 => Just(Event::Timer),
@@ -164,6 +173,7 @@ impl Model {
 
     fn feed(&mut self, event: Event) -> Result<Vec<Action>, TestCaseError> {
         let was_active = self.router.role() == Role::Active;
+        let is_consent = matches!(event, Event::Consent { answer: Ok(()), .. });
         let actions = self.router.handle(event, self.now);
         for action in &actions {
             self.perform(action)?;
@@ -175,6 +185,7 @@ impl Model {
             matches!(self.router.state(), State::Active(active) if active.holds_addresses());
         prop_assert_eq!(&self.held, if holds { &ours } else { &NONE }, "{:?}", self.router);
         if is_active && !was_active {
+            prop_assert!(is_consent || config.consent_within().is_none(), "nobody agreed");
             let links = config.links().len();
             let advertised = repeat_n("advertise", links);
             let held = repeat_n("add", links).chain(repeat_n("announce", links));

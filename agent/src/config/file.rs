@@ -3,6 +3,7 @@
 //! Every value keeps its place, for the rules in [`validate`](super::validate).
 //! A field that is `None` though the file must have it has already been reported.
 
+mod hooks;
 mod route;
 
 use std::net::{IpAddr, SocketAddr};
@@ -14,6 +15,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 use vrrp::{Checksum, Interval, Password, Preempt, Priority, Vrid};
 
+pub(super) use hooks::{HookTable, HooksTable};
 pub(super) use route::RouteTable;
 
 use super::cidr::Cidr;
@@ -115,6 +117,7 @@ pub(super) struct RouterTable {
     pub(super) password: Option<Spanned<Password>>,
     pub(super) checksum: Option<Spanned<Checksum>>,
     pub(super) routes: Vec<RouteTable>,
+    pub(super) hooks: Option<HooksTable>,
     pub(super) transport: TransportKind,
     /// By the names of the nodes.
     pub(super) sources: Vec<(Spanned<String>, Spanned<IpAddr>)>,
@@ -161,6 +164,7 @@ impl RouterTable {
             password: reader.optional("password", value::password),
             checksum: reader.optional("checksum", value::one_of(CHECKSUMS)),
             routes: reader.tables("routes", RouteTable::read),
+            hooks: reader.table("hooks", HooksTable::read),
             transport: reader
                 .optional("transport", value::one_of(TRANSPORTS))
                 .map_or_else(TransportKind::default, Spanned::into_inner),

@@ -29,7 +29,7 @@ mod value;
 pub(crate) use cidr::Cidr;
 pub(crate) use diagnostic::{Diagnostic, Diagnostics};
 pub(crate) use diff::{Change, diff};
-pub(crate) use model::{Bind, Config, Router, RouterKey};
+pub(crate) use model::{Bind, Config, Hook, Hooks, Router, RouterKey, Stage};
 pub(crate) use source::Source;
 
 use crate::host::HostFacts;

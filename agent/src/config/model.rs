@@ -1,5 +1,7 @@
 //! What the config says, once it is known to be right.
 
+mod hooks;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -9,6 +11,8 @@ use vrrp::{
     Checksum, ConfigError, Family, Interval, LinkConfig, Peering, Preempt, Priority, Route,
     Version, Vrid,
 };
+
+pub(crate) use hooks::{Hook, Hooks, Stage};
 
 use super::cidr::Cidr;
 use super::diagnostic::{Diagnostics, Span};
@@ -92,6 +96,8 @@ pub(crate) struct Router {
     pub(crate) version: Version,
     /// The routes that come and go with its addresses.
     pub(crate) routes: Vec<Route>,
+    /// Commands that run when its addresses come and go.
+    pub(crate) hooks: Hooks,
     /// How it reaches the others.
     pub(crate) transport: Transport,
 }
@@ -184,6 +190,11 @@ impl PartialEq for Bind {
 impl Eq for Bind {}
 
 impl Config {
+    /// Every command that hooks run.
+    pub(crate) fn hooks(&self) -> impl Iterator<Item = &Hook> {
+        self.routers.iter().flat_map(|router| router.hooks.all())
+    }
+
     /// The virtual routers that move as one, most of them alone; where they stand in the file has no meaning.
     pub(crate) fn groups(&self) -> Vec<Vec<&Router>> {
         let mut routers: Vec<&Router> = self.routers.iter().collect();

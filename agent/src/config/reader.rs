@@ -91,6 +91,19 @@ impl<'a, 'toml> Reader<'a, 'toml> {
         self.read_tables(key, array, read).unwrap_or_default()
     }
 
+    /// One table, or an array of them; both may be absent.
+    pub(super) fn table_or_tables<T>(
+        &mut self,
+        key: &'static str,
+        read: fn(&mut Reader<'_, 'toml>) -> T,
+    ) -> Vec<T> {
+        let Some(value) = self.value(key) else { return Vec::new() };
+        if value.get_ref().is_array() {
+            return self.read_tables(key, value, read).unwrap_or_default();
+        }
+        self.read_table(Subject::Key(key), key, value, read).into_iter().collect()
+    }
+
     /// The tables of an array that must be there, at least one. `None` has been reported.
     pub(super) fn required_tables<T>(
         &mut self,

@@ -31,6 +31,15 @@ pub(super) fn name(value: &DeValue<'_>) -> Parsed<String> {
     Ok(name.to_owned())
 }
 
+/// An element of a command line; an argument may be empty.
+pub(super) fn argument(value: &DeValue<'_>) -> Parsed<String> {
+    let argument = text(value, "a string")?;
+    if argument.contains('\0') {
+        return Err(Flaw::new(argument.escape_debug().to_string(), "contains a zero octet"));
+    }
+    Ok(argument.to_owned())
+}
+
 /// A whole number in `range`, which must fit `T`.
 pub(super) fn integer<T: TryFrom<u64>>(
     range: RangeInclusive<u64>,

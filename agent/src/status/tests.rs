@@ -30,6 +30,7 @@ fn report() -> StatusReport {
             state: "active".to_owned(),
             priority: 150,
             addresses: vec!["192.0.2.1".parse().expect("an address")],
+            claim_refused: None,
             routes: vec!["0.0.0.0/0 via 192.0.2.254".to_owned()],
             advert_interval_ms: 100,
             unicast_peers: Vec::new(),

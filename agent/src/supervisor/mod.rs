@@ -28,6 +28,7 @@ use crate::control::{Call, Reply, Request, RunDirectory};
 use crate::coordinator::{Coordinator, Notice, Timer};
 use crate::engine::{Engine, Statuses};
 use crate::guard::parent::GuardProcess;
+use crate::hooks::{self, Hooks};
 use crate::sysctl::Sysctls;
 use crate::worker::parent::{Happening, Worker};
 use crate::worker::{Event, KnownServer, Report};
@@ -61,6 +62,8 @@ enum Inner {
     /// The worker did not report in time for these `status` calls.
     ReportOverdue,
     RespawnGuard,
+    /// The hooks that come before a stop are done, or late.
+    Prepared,
 }
 
 struct Supervisor {
@@ -77,6 +80,9 @@ struct Supervisor {
     listeners: Listeners,
 
     engine: Option<Engine>,
+    hooks: Option<Hooks>,
+    /// A stop waits for the hooks that come before it.
+    is_preparing: bool,
     guard: Option<GuardProcess>,
     sysctls: Sysctls,
     /// The roles at the last look, to see who stopped to be active.
@@ -155,6 +161,8 @@ impl Supervisor {
             Inner::Notice(notice) => self.notice(notice).await,
             Inner::ReportOverdue => self.answer_status_calls(),
             Inner::RespawnGuard => self.spawn_guard().await,
+            Inner::Prepared if self.coordinator.is_stopping() => {}
+            Inner::Prepared => self.notice(Notice::Terminate).await,
         }
     }
 
@@ -168,7 +176,39 @@ impl Supervisor {
         tracing::info!("stopping as asked");
         // Not under a service manager: nobody to tell.
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+        // Asked twice: no more waiting.
+        if !std::mem::replace(&mut self.is_preparing, true)
+            && let Some(hooks) = &self.hooks
+            && let Some(prepared) = hooks.prepare().await
+        {
+            let sender = self.inner.clone();
+            tokio::spawn(async move {
+                prepared.await;
+                // The loop has ended: nothing is left to do.
+                let _ = sender.send(Inner::Prepared).await;
+            });
+            return;
+        }
         self.notice(Notice::Terminate).await;
+    }
+
+    /// Makes the hooks those of the config in force.
+    async fn configure_hooks(&mut self) {
+        let hooks = match hooks::of(&self.config) {
+            Ok(hooks) => hooks,
+            Err(error) => return tracing::error!(%error, "hooks stay as they are"),
+        };
+        if self.hooks.is_none() && !hooks.is_empty() {
+            let Some(engine) = &self.engine else { return };
+            let Some(answers) = engine.answers() else { return };
+            match Hooks::start(engine.statuses(), answers) {
+                Ok(started) => self.hooks = Some(started),
+                Err(error) => return tracing::error!(%error, "cannot start the hooks' thread"),
+            }
+        }
+        if let Some(running) = &mut self.hooks {
+            running.configure(hooks).await;
+        }
     }
 
     async fn answer(&mut self, request: Request, reply: oneshot::Sender<Reply>) {

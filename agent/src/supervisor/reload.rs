@@ -11,6 +11,7 @@ use crate::check;
 use crate::config::{Change, Config, Diagnostics, Source, diff};
 use crate::control::Reply;
 use crate::engine::Engine;
+use crate::hooks;
 use crate::host;
 
 /// A reload whose config is with the worker.
@@ -47,6 +48,7 @@ impl Supervisor {
         check::warn_of(&config);
         require_privileges(&config)?;
         router_settings(&config)?;
+        hooks::of(&config)?;
         self.listeners
             .open_missing(&config.binds, self.threads)
             .map_err(|problems| Diagnostics::new(&source, problems).to_string())?;
@@ -99,6 +101,7 @@ impl Supervisor {
             }
             self.spawn_guard().await;
         }
+        self.configure_hooks().await;
         let Some(engine) = &self.engine else { return };
         let rules = self.config.source_rules();
         let result = match router_settings(&self.config) {

@@ -10,6 +10,7 @@ use crate::config::Router;
 use crate::control::Reply;
 use crate::coordinator;
 use crate::engine;
+use crate::hooks::Hooks;
 use crate::status::{
     ConfigStatus, ConflictStatus, CounterStatus, GuardStatus, PeerStatus, RefusalStatus,
     RouterStatus, SCHEMA, StatusReport, TransitionStatus, WorkerState, WorkerStatus,
@@ -85,6 +86,24 @@ impl Supervisor {
             .collect()
     }
 
+    /// Claims that a hook does not allow, and hooks that failed.
+    fn hook_problems(&self, routers: &[RouterStatus]) -> Vec<String> {
+        let refused = routers.iter().filter_map(|router| {
+            let why = router.claim_refused.as_ref()?;
+            Some(format!("virtual router {} must not become active: {why}", router.name))
+        });
+        let mut problems: Vec<_> = refused.collect();
+        let failures = self.hooks.as_ref().map(Hooks::failures).unwrap_or_default();
+        for router in &self.config.routers {
+            if let Some(failure) = failures.get(&router.key())
+                && !problems.iter().any(|problem| problem.ends_with(failure.as_str()))
+            {
+                problems.push(format!("hook of virtual router {} failed: {failure}", router.name));
+            }
+        }
+        problems
+    }
+
     fn problems(&self, routers: &[RouterStatus]) -> Vec<String> {
         let mut problems = Vec::new();
         if self.coordinator.worker() != coordinator::Worker::Standby {
@@ -118,6 +137,7 @@ impl Supervisor {
                 ));
             }
         }
+        problems.extend(self.hook_problems(routers));
         for backend in &self.report.backends {
             if !backend.servers.iter().any(|server| server.health == ServerHealth::Up) {
                 problems.push(format!("backend {} has no server that is up", backend.name));
@@ -150,6 +170,7 @@ fn router_status(router: &Router, status: &engine::RouterStatus, now: Instant) -
         state: group.role.to_string(),
         priority: group.config.priority().value(),
         addresses: config.addresses().to_vec(),
+        claim_refused: group.refusal.clone(),
         routes: config.routes().iter().map(ToString::to_string).collect(),
         advert_interval_ms: ms(config.interval().duration()),
         peer: link.peer.map(|peer| PeerStatus {

@@ -18,6 +18,7 @@ use crate::config::{Bind, Config, Diagnostic, Diagnostics, Router, Source};
 use crate::control::RunDirectory;
 use crate::coordinator::Coordinator;
 use crate::engine::{Engine, GroupSettings};
+use crate::hooks;
 use crate::host;
 use crate::privilege;
 use crate::sysctl::Sysctls;
@@ -40,6 +41,7 @@ pub(crate) fn run(options: Options) -> Result<ExitCode, String> {
     check::warn_of(&config);
     require_privileges(&config)?;
     let routers = router_settings(&config)?;
+    hooks::of(&config)?;
     let threads = threads(&config);
     // Before the listeners: of a second haagent on one box, this says best what is wrong.
     let run_directory = RunDirectory::claim(&options.run_directory)?;
@@ -77,6 +79,8 @@ pub(crate) fn run(options: Options) -> Result<ExitCode, String> {
             timers: BTreeMap::new(),
             listeners,
             engine: None,
+            hooks: None,
+            is_preparing: false,
             guard: None,
             sysctls,
             roles: BTreeMap::new(),
@@ -98,6 +102,7 @@ pub(crate) fn run(options: Options) -> Result<ExitCode, String> {
             let engine = Engine::start().map_err(cannot)?;
             engine.configure(routers, supervisor.config.source_rules()).await.map_err(cannot)?;
             supervisor.engine = Some(engine);
+            supervisor.configure_hooks().await;
             supervisor.spawn_guard().await;
         }
         tracing::info!(file = %supervisor.source.name, "haagent started");
@@ -176,6 +181,10 @@ fn group_settings(group: &[&Router]) -> Result<GroupSettings, String> {
         .with_preempt(first.preempt)
         .with_priority(first.priority)
         .map_err(|error| format!("virtual router `{}`: {error}", first.name))?;
+    let election = match hooks::consent_of(group) {
+        Some(within) => election.with_consent(within),
+        None => election,
+    };
     let peerings = group.iter().map(|router| router.peering()).collect();
     Ok(GroupSettings { keys, config: election, peerings })
 }

@@ -15,6 +15,7 @@ pub mod failover;
 pub mod faults;
 pub mod frozen;
 pub mod guard;
+pub mod hooks;
 pub mod inspection;
 pub mod interop;
 pub mod ipv6;
@@ -82,6 +83,7 @@ pub const DRILLS: &[Drill] = &[
     Drill { name: "duplicate", needs: &[], run: |b| duplicate::stranger(b).boxed_local() },
     Drill { name: "duplicate_frozen", needs: &[], run: |b| duplicate::frozen(b).boxed_local() },
     Drill { name: "arp_flux", needs: &[], run: |binary| arp_flux::run(binary).boxed_local() },
+    Drill { name: "hooks", needs: &[], run: |binary| hooks::run(binary).boxed_local() },
     Drill { name: "routes", needs: &[IP], run: |binary| routes::run(binary).boxed_local() },
     Drill { name: "reload", needs: &[], run: |binary| reload::run(binary).boxed_local() },
     Drill { name: "bad_config", needs: &[], run: |b| bad_config::run(b).boxed_local() },

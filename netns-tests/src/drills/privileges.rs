@@ -52,7 +52,7 @@ fn fact<'a>(facts: &'a str, name: &str) -> &'a str {
 }
 
 /// Are there users beside root? In the user namespace of an ordinary user there are none.
-fn others_exist() -> bool {
+pub(super) fn others_exist() -> bool {
     let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     let count = map.split_whitespace().nth(2).and_then(|count| count.parse::<u64>().ok());
     count.is_some_and(|count| count > 1)

@@ -28,6 +28,9 @@ impl VirtualRouter {
             if let Some(stranger) = self.stranger(&backup) {
                 return self.refuse(backup, stranger, now);
             }
+            if !self.consents(&reason, now) {
+                return;
+            }
             let mut active = if matches!(reason, Reason::Preempted { .. }) {
                 ActiveState::preempting(&self.config, now)
             } else {

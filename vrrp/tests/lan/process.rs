@@ -50,6 +50,7 @@ impl World {
             | Event::Source { .. }
             | Event::RoutesLost { .. }
             | Event::Claimed { .. }
+            | Event::Consent { .. }
             | Event::ActionFailed(_)
             | Event::Reconfigure(_) => Ok(()),
         }
@@ -112,6 +113,7 @@ impl World {
             | Event::AddressLost { .. }
             | Event::RoutesLost { .. }
             | Event::Claimed { .. }
+            | Event::Consent { .. }
             | Event::ActionFailed(_) => {}
         }
         Ok(())
@@ -244,6 +246,7 @@ fn brief(event: &Event) -> String {
         | Event::AddressLost { .. }
         | Event::RoutesLost { .. }
         | Event::Claimed { .. }
+        | Event::Consent { .. }
         | Event::ActionFailed(_)
         | Event::Reconfigure(_) => format!("{event:?}"),
     }

@@ -11,7 +11,7 @@ use vrrp::{Checksum, Interval, Preempt, Priority, Version, Vrid};
 
 use super::{BACKEND, FRONTEND, NODE, OTHER_NODE, ROUTER, file};
 use crate::config::diff::{Change, diff};
-use crate::config::model::{Bind, Config, Node, Router, Transport, WorkerSettings};
+use crate::config::model::{Bind, Config, Hooks, Node, Router, Transport, WorkerSettings};
 
 /// What carrying out a change does to a config.
 fn apply(mut config: Config, change: Change) -> Config {
@@ -92,6 +92,7 @@ fn routers() -> impl Strategy<Value = Vec<Router>> {
                     group,
                     version: Version::V3 { checksum: Checksum::Auto },
                     routes: Vec::new(),
+                    hooks: Hooks::default(),
                     transport: Transport::Multicast,
                 })
                 .collect()

@@ -7,6 +7,7 @@ mod backends;
 mod diff;
 mod frontends;
 mod groups;
+mod hooks;
 mod nodes;
 mod priorities;
 mod reading;

@@ -6,6 +6,7 @@
 mod backends;
 mod frontends;
 mod groups;
+mod hooks;
 mod nodes;
 mod priorities;
 mod repeats;
@@ -40,6 +41,7 @@ pub(super) fn validate(
     versions::check(file, problems);
     groups::check(file, problems);
     routes::check(file, host, problems);
+    hooks::check(file, problems);
     transports::check(file, this, host, problems);
     frontends::check(file, host, problems);
     backends::check(file, host, problems);

@@ -15,7 +15,7 @@ use crate::host::{HostFacts, Interface};
 
 use super::priorities::priority;
 use super::repeats::{Repeat, check_names, repeats};
-use super::{routes, transports, versions};
+use super::{hooks, routes, transports, versions};
 
 /// Checks the virtual routers, as `this` node on this host takes part in them.
 pub(super) fn check(
@@ -49,6 +49,7 @@ pub(super) fn router(file: &File, table: &RouterTable, node: &NodeTable) -> Opti
         group: table.group.as_ref().map(|group| group.get_ref().clone()),
         checks_duplicates: *table.duplicate_check.get_ref(),
         version: versions::version(table),
+        hooks: hooks::hooks(table)?,
         routes: table.routes.iter().map(|it| routes::route(table, it)).collect::<Option<_>>()?,
         transport: transports::transport(file, table, node)?,
     })
