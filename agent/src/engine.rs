@@ -23,6 +23,8 @@ use crate::realtime;
 const QUEUE: usize = 64;
 /// Longest wait for one virtual router to let go.
 const RELEASE_DEADLINE: Duration = Duration::from_secs(2);
+/// Longest wait for what the virtual routers have to report.
+const REPORT_DEADLINE: Duration = Duration::from_secs(1);
 
 /// Virtual routers that move as one, often a single one: where they live, and what they are told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +85,7 @@ enum Command {
     Start,
     Consent(RouterKey, u64, Result<(), String>),
     Release(oneshot::Sender<()>),
+    Report(oneshot::Sender<Statuses>),
 }
 
 /// The supervisor's handle on the VRRP thread. Dropping it lets go of every address.
@@ -144,7 +147,17 @@ impl Engine {
         self.commands.as_ref().map(|commands| Answers(commands.downgrade()))
     }
 
-    /// What the virtual routers are doing.
+    /// What the virtual routers are doing now, with what they count. Empty when the VRRP thread does not answer.
+    pub(crate) async fn report(&self) -> Statuses {
+        let (asker, answer) = oneshot::channel();
+        self.send(Command::Report(asker)).await;
+        match timeout(REPORT_DEADLINE, answer).await {
+            Ok(Ok(statuses)) => statuses,
+            Ok(Err(_)) | Err(_) => Statuses::new(),
+        }
+    }
+
+    /// What the virtual routers are doing: told when a role, the settings or a link changed.
     pub(crate) fn statuses(&self) -> watch::Receiver<Statuses> {
         self.statuses.clone()
     }
@@ -220,6 +233,9 @@ impl Fleet {
                     self.release().await;
                     let _ = done.send(());
                 }
+                Command::Report(asker) => {
+                    let _ = asker.send(self.report().await);
+                }
             }
         }
         let all: Vec<_> = self.groups.keys().cloned().collect();
@@ -247,6 +263,18 @@ impl Fleet {
                 tracing::error!("a virtual router did not let go in time");
             }
         }
+    }
+
+    async fn report(&self) -> Statuses {
+        let mut statuses = Statuses::new();
+        for group in self.groups.values() {
+            let (asker, answer) = oneshot::channel();
+            let _ = group.commands.send(driver::Command::Report(asker)).await;
+            if let Ok(status) = answer.await {
+                statuses.extend(by_router(&group.settings.keys, status));
+            }
+        }
+        statuses
     }
 
     /// What is gone or made anew lets go of its addresses before anything takes them up.
@@ -356,16 +384,24 @@ async fn follow(
     publish: watch::Sender<Statuses>,
 ) {
     loop {
-        let group = Arc::new(status.borrow_and_update().clone());
-        publish.send_modify(|statuses| {
-            for (link, key) in group.config.link_ids().zip(&keys) {
-                statuses.insert(key.clone(), RouterStatus { group: Arc::clone(&group), link });
-            }
-        });
+        let group = status.borrow_and_update().clone();
+        publish.send_modify(|statuses| statuses.extend(by_router(&keys, group)));
         if status.changed().await.is_err() {
             return;
         }
     }
+}
+
+/// The status of a group as that of each virtual router in it.
+fn by_router(
+    keys: &[RouterKey],
+    group: driver::Status,
+) -> impl Iterator<Item = (RouterKey, RouterStatus)> {
+    let group = Arc::new(group);
+    let links = group.config.link_ids();
+    links
+        .zip(keys)
+        .map(move |(link, key)| (key.clone(), RouterStatus { group: Arc::clone(&group), link }))
 }
 
 /// Virtual routers in the log.

@@ -1,9 +1,11 @@
 //! Runs one virtual router on its links: wait, handle, perform, publish.
 //!
-//! The only place of this crate that reads the clock. Nothing here is slow: no name lookup, no disk,
-//! no lock. Advertisements that wait are read before a timer is believed, so that a process that was
-//! late does not take silence for the peer's: on all links, for any of them can keep it a backup. A process that was stopped half-way through its actions
-//! claims nothing more once the guard may have let go for it.
+//! The only place of this crate that reads the clock. Nothing here is slow: no name lookup, no disk, no lock that a
+//! thread of a lower priority might hold for long. So a change of state is published, and all else is told when asked.
+//!
+//! Advertisements that wait are read before a timer is believed, so that a process that was late does not take silence
+//! for the peer's: on all links, for any of them can keep it a backup. A process that was stopped half-way through its
+//! actions claims nothing more once the guard may have let go for it.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -38,9 +40,12 @@ pub enum Command {
     Consent(u64, Result<(), String>),
     /// The guard was replaced: tell it again what to do.
     Rearm,
+    /// Say what the router is doing now.
+    Report(oneshot::Sender<Status>),
 }
 
-/// What a virtual router is doing, for its owner to watch.
+/// What a virtual router is doing. Its owner sees it whenever the role, a question, the settings or a link changed,
+/// and on [`Command::Report`].
 #[derive(Clone, Debug)]
 pub struct Status {
     /// The state without its timers.
@@ -153,6 +158,10 @@ impl<P: Platform> Driver<P> {
                     link.armed = None;
                 }
                 self.arm();
+            }
+            Command::Report(asker) => {
+                // The asker may have given up; that changes nothing here.
+                let _ = asker.send(self.report());
             }
         }
     }
@@ -289,12 +298,13 @@ impl<P: Platform> Driver<P> {
     }
 
     fn publish(&self) {
-        let status = status_of(&self.router, &self.links, self.scheduling_delay_max);
-        let before = self.status.send_replace(status);
+        let before = self.status.borrow();
         self.tell_of_conflicts(&before);
-        let after = self.router.last_transition();
-        if let Some(transition) = after
-            && before.last_transition.as_ref() != after
+        if !self.is_news(&before) {
+            return;
+        }
+        if let Some(transition) = self.router.last_transition()
+            && before.last_transition.as_ref() != Some(transition)
         {
             tracing::info!(
                 vrid = %Vrids(self.router.config()),
@@ -304,6 +314,25 @@ impl<P: Platform> Driver<P> {
                 "state changed"
             );
         }
+        drop(before);
+        self.status.send_replace(self.report());
+    }
+
+    /// What is counted with every advertisement is none.
+    fn is_news(&self, before: &Status) -> bool {
+        let router = &self.router;
+        let is_link_news = |(id, link): (LinkId, &LinkStatus)| {
+            router.link_state(id) != link.state
+                || router.conflict(id).map(|it| it.since) != link.conflict.map(|it| it.since)
+        };
+        before.last_transition.as_ref() != router.last_transition()
+            || before.question.as_ref() != router.question()
+            || before.config != *router.config()
+            || router.config().link_ids().zip(&before.links).any(is_link_news)
+    }
+
+    fn report(&self) -> Status {
+        status_of(&self.router, &self.links, self.scheduling_delay_max)
     }
 
     /// Once for each.

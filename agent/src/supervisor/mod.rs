@@ -159,7 +159,7 @@ impl Supervisor {
     async fn handle(&mut self, inner: Inner) {
         match inner {
             Inner::Notice(notice) => self.notice(notice).await,
-            Inner::ReportOverdue => self.answer_status_calls(),
+            Inner::ReportOverdue => self.answer_status_calls().await,
             Inner::RespawnGuard => self.spawn_guard().await,
             Inner::Prepared if self.coordinator.is_stopping() => {}
             Inner::Prepared => self.notice(Notice::Terminate).await,
@@ -222,7 +222,7 @@ impl Supervisor {
                 }
                 None => {
                     // The client may have hung up.
-                    let _ = reply.send(self.status());
+                    let _ = reply.send(self.status().await);
                 }
             },
         }
@@ -238,7 +238,7 @@ impl Supervisor {
                 self.worker = None;
                 // The next worker starts with the new config.
                 self.finish_reload(Ok(()));
-                self.answer_status_calls();
+                self.answer_status_calls().await;
                 self.notice(Notice::WorkerExited).await;
             }
         }
@@ -268,7 +268,7 @@ impl Supervisor {
             Event::Report(report) => {
                 self.heartbeats_missed = 0;
                 self.report = report;
-                self.answer_status_calls();
+                self.answer_status_calls().await;
             }
             Event::Drained { remaining } => {
                 tracing::info!(remaining, "drained");

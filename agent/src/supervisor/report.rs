@@ -19,16 +19,16 @@ use crate::worker::ServerHealth;
 
 impl Supervisor {
     /// Answers every `status` call that waits.
-    pub(super) fn answer_status_calls(&mut self) {
+    pub(super) async fn answer_status_calls(&mut self) {
         for reply in std::mem::take(&mut self.waiting_for_report) {
             // The client may have hung up.
-            let _ = reply.send(self.status());
+            let _ = reply.send(self.status().await);
         }
     }
 
     /// How things are.
-    pub(super) fn status(&self) -> Reply {
-        let virtual_routers = self.router_statuses();
+    pub(super) async fn status(&self) -> Reply {
+        let virtual_routers = self.router_statuses().await;
         let problems = self.problems(&virtual_routers);
         Reply::Status(Box::new(StatusReport {
             schema: SCHEMA,
@@ -75,10 +75,9 @@ impl Supervisor {
         })
     }
 
-    fn router_statuses(&self) -> Vec<RouterStatus> {
+    async fn router_statuses(&self) -> Vec<RouterStatus> {
         let Some(engine) = &self.engine else { return Vec::new() };
-        let statuses = engine.statuses();
-        let statuses = statuses.borrow();
+        let statuses = engine.report().await;
         let now = now();
         let routers = self.config.routers.iter();
         routers

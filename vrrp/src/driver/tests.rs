@@ -200,6 +200,12 @@ impl Running {
         let reached = timeout(Duration::from_secs(60), wait).await.is_ok();
         assert!(reached, "the router never became {role}");
     }
+
+    async fn report(&self) -> Status {
+        let (asker, answer) = oneshot::channel();
+        self.commands.send(Command::Report(asker)).await.expect("the driver runs");
+        answer.await.expect("the driver answers")
+    }
 }
 
 async fn in_virtual_time(test: impl Future<Output = ()>) {
@@ -246,13 +252,28 @@ async fn without_an_owner_the_driver_lets_go_and_ends() {
 }
 
 #[tokio::test]
+async fn counters_are_told_when_asked_and_wake_nobody() {
+    in_virtual_time(async {
+        let mut running = started().await;
+        running.becomes(Role::Active).await;
+        running.status.mark_unchanged();
+        let before = running.report().await.links[0].counters.advertisements_sent;
+        advance(Duration::from_millis(100)).await;
+        tokio::task::yield_now().await;
+        assert_eq!(running.report().await.links[0].counters.advertisements_sent, before + 1);
+        assert!(!running.status.has_changed().expect("it runs"));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn adverts_that_wait_unread_prevent_a_false_takeover() {
     in_virtual_time(async {
         let running = started().await;
         running.host.world.borrow_mut().unread.push_back(advert(150));
         advance(Duration::from_millis(400)).await;
         tokio::task::yield_now().await;
-        let status = running.status.borrow().clone();
+        let status = running.report().await;
         assert_eq!(status.role, Role::Backup);
         assert_eq!(status.links[0].peer.expect("heard").address, ip(THEIRS));
     })
@@ -386,7 +407,7 @@ async fn adverts_that_wait_unread_on_any_link_prevent_a_false_takeover() {
         second.world.borrow_mut().unread.push_back(heard);
         advance(Duration::from_millis(3700)).await;
         tokio::task::yield_now().await;
-        let status = running.status.borrow().clone();
+        let status = running.report().await;
         assert_eq!(status.role, Role::Backup);
         assert_eq!(status.links[1].peer.expect("heard").address, ip(THEIRS));
     })
