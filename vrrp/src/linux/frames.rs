@@ -166,7 +166,7 @@ fn ethertype(family: Family) -> u16 {
     }
 }
 
-fn link_address(name: &str) -> io::Result<LinkAddr> {
+pub(super) fn link_address(name: &str) -> io::Result<LinkAddr> {
     getifaddrs()?
         .filter(|entry| entry.interface_name == name)
         .filter_map(|entry| entry.address)

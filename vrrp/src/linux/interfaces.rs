@@ -338,7 +338,9 @@ async fn dump(handle: &Handle) -> io::Result<Table> {
 }
 
 /// Awaits an answer of the kernel within [`REPLY_DEADLINE`].
-async fn reply<T>(request: impl Future<Output = Result<T, rtnetlink::Error>>) -> io::Result<T> {
+pub(super) async fn reply<T>(
+    request: impl Future<Output = Result<T, rtnetlink::Error>>,
+) -> io::Result<T> {
     match timeout(REPLY_DEADLINE, request).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(rtnetlink::Error::NetlinkError(ErrorMessage { code: Some(code), .. }))) => {

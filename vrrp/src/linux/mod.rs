@@ -6,6 +6,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "netlink's enums are open-ended")]
 
 mod address;
+mod ask;
 mod bpf;
 mod frames;
 mod interfaces;
@@ -15,6 +16,7 @@ mod route;
 mod routes;
 mod socket;
 mod source;
+mod tracked;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -28,9 +30,11 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 pub use address::{ADDRESS_PROTOCOL, removal_request};
+pub use ask::ask;
 pub use netlink::{AddressError, Leftovers, Netlink};
 pub use route::{ROUTE_PROTOCOL, route_removal_request};
 pub use source::SourceRules;
+pub use tracked::{LinkWatch, RouteWatch};
 
 use frames::{Claim, FrameSocket};
 use interfaces::{Interface, Interfaces, Watch};
