@@ -14,6 +14,8 @@ use crate::types::{LinkId, Priority};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouterConfig {
     priority: Priority,
+    /// What tracking adds to it.
+    offset: i16,
     preempt: Preempt,
     consent_within: Option<Duration>,
     /// Never empty.
@@ -26,6 +28,7 @@ impl RouterConfig {
     pub fn new(link: LinkConfig) -> Self {
         Self {
             priority: Priority::DEFAULT,
+            offset: 0,
             preempt: Preempt::Never,
             consent_within: None,
             links: vec![link],
@@ -69,9 +72,28 @@ impl RouterConfig {
         self.consent_within
     }
 
-    /// Our strength in the election, 1 to 255.
+    /// The same while tracking adds this to the priority.
+    #[must_use]
+    pub(crate) fn with_offset(self, offset: i16) -> Self {
+        Self { offset, ..self }
+    }
+
+    /// What tracking adds to the priority.
+    #[must_use]
+    pub(crate) fn offset(&self) -> i16 {
+        self.offset
+    }
+
+    /// Our strength in the election at present, 1 to 255: what tracking leaves of the
+    /// [configured priority](Self::configured_priority).
     #[must_use]
     pub fn priority(&self) -> Priority {
+        self.priority.offset_by(self.offset)
+    }
+
+    /// Our strength in the election without tracking, 1 to 255.
+    #[must_use]
+    pub fn configured_priority(&self) -> Priority {
         self.priority
     }
 

@@ -25,6 +25,7 @@ use crate::peer::Peer;
 use crate::platform::Platform;
 use crate::route::Route;
 use crate::router::{Question, VirtualRouter};
+use crate::track::Health;
 use crate::types::LinkId;
 
 /// What the owner of a driver orders.
@@ -38,6 +39,8 @@ pub enum Command {
     Reconfigure(RouterConfig),
     /// The answer to the [question](Status::question) of this number.
     Consent(u64, Result<(), String>),
+    /// This is what tracking does from now on.
+    Health(Health),
     /// The guard was replaced: tell it again what to do.
     Rearm,
     /// Say what the router is doing now.
@@ -153,6 +156,7 @@ impl<P: Platform> Driver<P> {
                 self.read_what_waits().await;
                 self.handle(Event::Consent { number, answer }).await;
             }
+            Command::Health(health) => self.handle(Event::Health(health)).await,
             Command::Rearm => {
                 for link in &mut self.links {
                     link.armed = None;

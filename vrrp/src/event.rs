@@ -9,6 +9,7 @@ use crate::checksum::ChecksumForm;
 use crate::config::RouterConfig;
 use crate::mac::Mac;
 use crate::route::Route;
+use crate::track::Health;
 use crate::types::{LinkId, Priority};
 
 /// Something that happened to a virtual router.
@@ -79,6 +80,8 @@ pub enum Event {
     },
     /// The host could not carry out an action; the text says why.
     ActionFailed(String),
+    /// What [tracking](crate::track) does to us from now on. Equal health causes no action and touches no timer.
+    Health(Health),
     /// New settings. Equal settings cause no action and touch no timer.
     Reconfigure(RouterConfig),
 }
@@ -99,6 +102,7 @@ impl Event {
             | Self::Timer
             | Self::Consent { .. }
             | Self::ActionFailed(_)
+            | Self::Health(_)
             | Self::Reconfigure(_) => None,
         }
     }
@@ -245,6 +249,10 @@ pub enum Reason {
     Fault(String),
     /// A failed router tries again.
     Retry,
+    /// A tracked check takes the router out of the election; the text names it and says why.
+    Unhealthy(String),
+    /// No tracked check speaks against the router any more.
+    Healthy,
     /// The router was told to let go.
     Shutdown,
     /// The links or their VRID, source address or version were changed, which makes us another participant.
@@ -269,6 +277,8 @@ impl fmt::Display for Reason {
             Self::LinkUp => f.write_str("link up"),
             Self::Fault(text) => write!(f, "fault: {text}"),
             Self::Retry => f.write_str("trying again after a fault"),
+            Self::Unhealthy(text) => f.write_str(text),
+            Self::Healthy => f.write_str("every tracked check is good again"),
             Self::Shutdown => f.write_str("shut down"),
             Self::Reconfigured => f.write_str("new links, VRID, source address or version"),
         }

@@ -77,6 +77,7 @@ mod route;
 pub mod router;
 pub mod schedule;
 pub mod state;
+pub mod track;
 mod types;
 
 pub use advertisement::{Advertisement, ChecksumForm, DecodeError};
@@ -95,4 +96,5 @@ pub use peering::{Peering, Transport};
 pub use route::{ROUTES_MAX, Route};
 pub use router::{Question, VirtualRouter};
 pub use state::{ActiveState, BackupState, InitializeState, State};
+pub use track::Health;
 pub use types::{Interval, LinkId, Priority, Vrid};

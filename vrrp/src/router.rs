@@ -40,6 +40,7 @@
 
 mod active;
 mod consent;
+mod health;
 mod hear;
 mod losses;
 mod probe;
@@ -78,6 +79,8 @@ pub struct VirtualRouter {
     consent: Consent,
     /// How many were asked so far.
     questions: u64,
+    /// Which tracked check keeps us out of the election, and why.
+    unhealthy: Option<String>,
     /// How long the next fault keeps us out of the election.
     backoff: Duration,
     /// What the event being handled has led to so far.
@@ -124,6 +127,7 @@ impl VirtualRouter {
             last_transition: None,
             consent: Consent::NotAsked,
             questions: 0,
+            unhealthy: None,
             backoff: FAULT_BACKOFF,
             actions: Vec::new(),
         }
@@ -146,7 +150,11 @@ impl VirtualRouter {
                 self.start(Reason::Started, now);
             }
             (
-                State::Initialize(InitializeState::LinkDown | InitializeState::Fault { .. })
+                State::Initialize(
+                    InitializeState::LinkDown
+                    | InitializeState::Unhealthy
+                    | InitializeState::Fault { .. },
+                )
                 | State::Backup(_)
                 | State::Active(_),
                 Event::Startup,
@@ -164,7 +172,11 @@ impl VirtualRouter {
             }
 
             (
-                State::Initialize(InitializeState::Stopped | InitializeState::LinkDown),
+                State::Initialize(
+                    InitializeState::Stopped
+                    | InitializeState::LinkDown
+                    | InitializeState::Unhealthy,
+                ),
                 Event::Timer,
             ) => {}
             (State::Initialize(InitializeState::Fault { retry_at, .. }), Event::Timer) => {
@@ -203,7 +215,11 @@ impl VirtualRouter {
                 self.start(Reason::LinkUp, now);
             }
             (
-                State::Initialize(InitializeState::Stopped | InitializeState::Fault { .. })
+                State::Initialize(
+                    InitializeState::Stopped
+                    | InitializeState::Unhealthy
+                    | InitializeState::Fault { .. },
+                )
                 | State::Backup(_)
                 | State::Active(_),
                 Event::Link { state: LinkState::Up, .. },
@@ -213,7 +229,7 @@ impl VirtualRouter {
                 Event::Link { state: LinkState::Down, .. },
             ) => {}
             (
-                State::Initialize(InitializeState::Fault { .. }),
+                State::Initialize(InitializeState::Unhealthy | InitializeState::Fault { .. }),
                 Event::Link { state: LinkState::Down, .. },
             ) => {
                 self.state = State::Initialize(InitializeState::LinkDown);
@@ -260,12 +276,24 @@ impl VirtualRouter {
             (State::Initialize(_) | State::Backup(_), Event::ActionFailed(_)) => {}
             (State::Active(_), Event::ActionFailed(text)) => self.fail(text, now),
 
-            (State::Initialize(_), Event::Reconfigure(config)) => self.replace_config(config),
+            (State::Initialize(initialize), Event::Health(health)) => {
+                self.judge_in_initialize(&initialize, health, now);
+            }
+            (State::Backup(backup), Event::Health(health)) => {
+                self.judge_in_backup(backup, health, now);
+            }
+            (State::Active(active), Event::Health(health)) => {
+                self.judge_in_active(active, health, now);
+            }
+
+            (State::Initialize(_), Event::Reconfigure(config)) => {
+                self.replace_config(self.as_tracked(config));
+            }
             (State::Backup(backup), Event::Reconfigure(config)) => {
-                self.reconfigure_backup(backup, config, now);
+                self.reconfigure_backup(backup, self.as_tracked(config), now);
             }
             (State::Active(active), Event::Reconfigure(config)) => {
-                self.reconfigure_active(active, config, now);
+                self.reconfigure_active(active, self.as_tracked(config), now);
             }
         }
         self.withdraw_if_not_due(now);
@@ -381,10 +409,11 @@ impl VirtualRouter {
     fn start(&mut self, reason: Reason, now: Instant) {
         let all_up = self.links.iter().all(|link| link.state == LinkState::Up);
         let claims_at_once = self.config.is_owner() && self.config.consent_within().is_none();
-        match (all_up, claims_at_once) {
-            (false, _) => self.state = State::Initialize(InitializeState::LinkDown),
-            (true, false) => self.watch(reason, now),
-            (true, true) => {
+        match (all_up, &self.unhealthy, claims_at_once) {
+            (false, _, _) => self.state = State::Initialize(InitializeState::LinkDown),
+            (true, Some(_), _) => self.state = State::Initialize(InitializeState::Unhealthy),
+            (true, None, false) => self.watch(reason, now),
+            (true, None, true) => {
                 let reason = if reason == Reason::Started { Reason::Owner } else { reason };
                 self.enter(State::Active(ActiveState::begin(&self.config, now)), reason, now);
             }
@@ -413,8 +442,12 @@ impl VirtualRouter {
 
     /// As backup even if we own the addresses: another router may hold them since the fault.
     fn retry_if_due(&mut self, retry_at: Instant, now: Instant) {
-        if now >= retry_at {
-            self.watch(Reason::Retry, now);
+        if now < retry_at {
+            return;
+        }
+        match self.unhealthy {
+            Some(_) => self.state = State::Initialize(InitializeState::Unhealthy),
+            None => self.watch(Reason::Retry, now),
         }
     }
 

@@ -41,7 +41,9 @@ impl State {
     #[must_use]
     pub fn deadline(&self, config: &RouterConfig) -> Option<Instant> {
         match self {
-            Self::Initialize(InitializeState::Stopped | InitializeState::LinkDown) => None,
+            Self::Initialize(
+                InitializeState::Stopped | InitializeState::LinkDown | InitializeState::Unhealthy,
+            ) => None,
             Self::Initialize(InitializeState::Fault { retry_at, .. }) => Some(*retry_at),
             Self::Backup(backup) => Some(backup.deadline(config)),
             Self::Active(active) => Some(active.deadline(config)),
@@ -56,6 +58,8 @@ pub enum InitializeState {
     Stopped,
     /// It was started and waits for an interface.
     LinkDown,
+    /// It was started, its links are up, and a tracked check is not as it should be.
+    Unhealthy,
     /// The host could not do its part; it tries again.
     Fault {
         /// What failed.

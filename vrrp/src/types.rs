@@ -75,6 +75,16 @@ impl Priority {
     pub const fn value(self) -> u8 {
         self.0
     }
+
+    /// The priority that counts in the election under this offset: 1 to 254; that of the owner stays.
+    #[must_use]
+    pub fn offset_by(self, offset: i16) -> Self {
+        if self == Self::OWNER {
+            return self;
+        }
+        let value = (i16::from(self.value()).saturating_add(offset)).clamp(1, 254);
+        u8::try_from(value).map_or(self, Self::new)
+    }
 }
 
 impl fmt::Display for Priority {

@@ -7,6 +7,7 @@
 //! - `duplicates`: an address that somebody else has.
 //! - `consent`: a claim that somebody else must agree to.
 //! - `settings`: what a reload does.
+//! - `tracking`: what the outcomes of checks add up to.
 //! - `version_2`: what differs in version 2.
 //! - `neighbour`: ARP and neighbor discovery as bytes.
 //! - `hmac`: the trailer that authenticates.
@@ -33,6 +34,7 @@ mod routes;
 mod sequences;
 mod settings;
 mod subject;
+mod tracking;
 mod transitions;
 mod version_2;
 mod wire;

@@ -6,8 +6,9 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
+use vrrp::track::WEIGHT_MAX;
 use vrrp::{
-    Action, Event, Interval, LinkConfig, LinkId, LinkState, Mac, Preempt, Priority, Role,
+    Action, Event, Health, Interval, LinkConfig, LinkId, LinkState, Mac, Preempt, Priority, Role,
     RouterConfig, State, VirtualRouter, Vrid,
 };
 
@@ -123,7 +124,13 @@ fn events() -> impl Strategy<Value = Event> {
         2 => claimed,
         1 => Just(Event::ActionFailed("no such device".to_owned())),
         2 => configs().prop_map(Event::Reconfigure),
+        2 => healths().prop_map(Event::Health),
     ]
+}
+
+fn healths() -> impl Strategy<Value = Health> {
+    let fault = prop::option::weighted(0.3, Just("track `a`: link down".to_owned()));
+    (-WEIGHT_MAX..=WEIGHT_MAX, fault).prop_map(|(offset, fault)| Health { offset, fault })
 }
 
 fn steps() -> impl Strategy<Value = Step> {

@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use vrrp::{Event, LinkConfig, LinkState, Preempt, RouterConfig, Vrid};
+use vrrp::{Event, Health, LinkConfig, LinkState, Preempt, RouterConfig, Vrid};
 
 use crate::subject::{
     ACTIVE_DOWN, LAN, Subject, VIP, advert, group, host, host_on, in_short, lan_advert, link_is,
@@ -19,6 +19,11 @@ fn states() -> Vec<(&'static str, Subject)> {
     stopped_without_link.on(link_is(LinkState::Down)).nothing();
     let mut fault = Subject::in_active(settings());
     let _ = fault.on(Event::ActionFailed("no such device".to_owned()));
+    let mut unhealthy = Subject::in_backup(settings());
+    unhealthy.on(health(0, Some("track `a`: link down"))).nothing();
+    let mut unhealthy_owner = Subject::stopped(with_priority(255));
+    unhealthy_owner.on(health(0, Some("track `a`: link down"))).nothing();
+    unhealthy_owner.on(Event::Startup).nothing();
     let mut released = Subject::in_backup(settings());
     released.hears(advert(9, 0)).nothing();
     let mut preempting = Subject::in_backup(with_preempt(Preempt::After(ms(500))));
@@ -31,6 +36,8 @@ fn states() -> Vec<(&'static str, Subject)> {
         ("link down", Subject::without_link(settings())),
         ("link down owner", Subject::without_link(with_priority(255))),
         ("fault", fault),
+        ("unhealthy", unhealthy),
+        ("unhealthy owner", unhealthy_owner),
         ("backup", Subject::in_backup(settings())),
         ("backup released", released),
         ("backup preempts", Subject::in_backup(with_preempt(Preempt::Immediate))),
@@ -73,6 +80,9 @@ fn events() -> Vec<(&'static str, Event)> {
         ("link down", link_is(LinkState::Down)),
         ("address lost", lost(VIP)),
         ("action failed", Event::ActionFailed("no such device".to_owned())),
+        ("check fails", health(0, Some("track `a`: link down"))),
+        ("checks are good", health(0, None)),
+        ("priority -20", health(-20, None)),
         ("reload, other VRID", Event::Reconfigure(elsewhere)),
     ]
 }
@@ -130,6 +140,10 @@ fn group_events() -> Vec<(&'static str, Event)> {
         ("action failed", Event::ActionFailed("no such device".to_owned())),
         ("reload, one link", Event::Reconfigure(settings())),
     ]
+}
+
+fn health(offset: i16, fault: Option<&str>) -> Event {
+    Event::Health(Health { offset, fault: fault.map(str::to_owned) })
 }
 
 fn row(state: &str, mut subject: Subject, event: &str, what: Event) -> String {

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use libfuzzer_sys::fuzz_target;
 use vrrp::{
-    Action, Advertisement, Auth, ChecksumForm, Event, Interval, LinkConfig, LinkId, LinkState, Mac,
-    Password, Preempt, Priority, RouterConfig, State, Version, VirtualRouter, Vrid,
+    Action, Advertisement, Auth, ChecksumForm, Event, Health, Interval, LinkConfig, LinkId,
+    LinkState, Mac, Password, Preempt, Priority, RouterConfig, State, Version, VirtualRouter, Vrid,
 };
 
 fuzz_target!(|input: &[u8]| {
@@ -43,7 +43,7 @@ impl Host {
     }
 
     fn event(&mut self, octets: &mut impl Iterator<Item = u8>) -> Option<Event> {
-        Some(match octets.next()? % 14 {
+        Some(match octets.next()? % 15 {
             0 => Event::Startup,
             1 => Event::Shutdown,
             2 => Event::Timer,
@@ -63,7 +63,8 @@ impl Host {
                 address: address(octets.next()?),
                 mac: Mac([2, 0, 0, 0, 0, octets.next()?]),
             },
-            _ => unreachable!("below 14"),
+            14 => Event::Health(health(octets)?),
+            _ => unreachable!("below 15"),
         })
     }
 
@@ -103,6 +104,12 @@ impl Host {
             Action::Ask { addresses, .. } => assert!(!addresses.is_empty()),
         }
     }
+}
+
+fn health(octets: &mut impl Iterator<Item = u8>) -> Option<Health> {
+    let (offset, fault) = (i16::from(octets.next()?), octets.next()?);
+    let offset = if fault & 2 == 0 { offset } else { -offset };
+    Some(Health { offset, fault: (fault & 1 == 1).then(|| "link down".to_owned()) })
 }
 
 /// One that the router has, or does not have.

@@ -8,7 +8,7 @@ use nix::sys::socket::bind;
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 use tokio::net::UdpSocket;
 
-use super::frames::{FrameSocket, link_address};
+use super::frames::link_address;
 use crate::mac::Mac;
 use crate::neighbour::{Neighbour, who_has};
 
@@ -26,7 +26,7 @@ pub async fn ask(interface: &str, sender: IpAddr, address: IpAddr) -> io::Result
     // To the runtime it is a datagram socket like any other.
     let listener = UdpSocket::from_std(OwnedFd::from(listener).into())?;
     let mac = Mac(link.addr().unwrap_or_default());
-    FrameSocket::open(interface)?.send(&who_has(mac, Some(sender), address))?;
+    listener.send(&who_has(mac, Some(sender), address)).await?;
     let mut frame = [0; FRAME_MAX];
     loop {
         let length = listener.recv(&mut frame).await?;

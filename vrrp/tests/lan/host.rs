@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use vrrp::{Event, LinkId, Role, RouterConfig, VirtualRouter};
+use vrrp::{Event, Health, LinkId, Role, RouterConfig, VirtualRouter};
 
 pub struct Host {
     /// What the process is told when it is started.
@@ -26,6 +26,8 @@ pub struct Host {
     pub sluggish: Duration,
     /// Of each link.
     pub carrier: Vec<bool>,
+    /// What its checks say.
+    pub health: Health,
     /// The one wake-up that is not void.
     pub wake_generation: u64,
     /// The timer that it is for.
@@ -52,6 +54,8 @@ pub struct Record {
     pub links: Vec<LinkRecord>,
     /// When a stranger last said that it has an address, in this silence.
     pub stranger_at: Option<Instant>,
+    /// The process was told that a check fails.
+    pub unhealthy: bool,
     pub transitions: usize,
     /// The settings have changed since a release was heard.
     pub is_doubtful: bool,
@@ -117,6 +121,7 @@ impl Host {
             has_overrun: false,
             sluggish: Duration::ZERO,
             carrier: vec![true; links],
+            health: Health::default(),
             wake_generation: 0,
             wake_for: None,
             fail_add: false,
@@ -124,6 +129,7 @@ impl Host {
             record: Record {
                 links: vec![LinkRecord::default(); links],
                 stranger_at: None,
+                unhealthy: false,
                 transitions: 0,
                 is_doubtful: false,
                 reloads: 0,

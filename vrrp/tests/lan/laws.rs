@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use vrrp::router::TIME_TO_ASK_MAX;
-use vrrp::{Action, LinkId, Preempt, Priority, Reason, State, Transition};
+use vrrp::{Action, LinkId, Preempt, Priority, Reason, Role, State, Transition};
 
 use super::host::{Host, Place};
 use super::network::{Network, WAKE_LATE_MAX};
@@ -180,6 +180,8 @@ impl Laws {
             | Reason::LinkUp
             | Reason::Fault(_)
             | Reason::Retry
+            | Reason::Unhealthy(_)
+            | Reason::Healthy
             | Reason::Shutdown
             | Reason::Reconfigured => {}
         }
@@ -277,6 +279,12 @@ impl Laws {
             "active host {index} holds {:?} only",
             host.held
         );
+        law!(
+            !host.record.unhealthy || host.router.role() == Role::Initialize,
+            "I1 who fails a check takes no part",
+            "host {index} is {}",
+            host.router.role()
+        );
         Ok(())
     }
 
@@ -292,14 +300,14 @@ impl Laws {
         Ok(())
     }
 
-    /// Called for what a router did that was shut down in time.
-    pub fn check_shutdown(index: usize, actions: &[Action]) -> Law {
+    /// Called for what a router did that was told to let go, and was not late.
+    pub fn check_release(index: usize, actions: &[Action]) -> Law {
         let let_go = matches!(actions.first(), Some(Action::RemoveAddresses { .. }));
         let is_release = |action: &Action| matches!(action, Action::Advertise { advert, .. } if advert.priority == Priority::RELEASE);
         law!(
             !let_go || actions.iter().any(is_release),
             "I8 a released router says so",
-            "host {index} shut down by {actions:?}"
+            "host {index} let go by {actions:?}"
         );
         Ok(())
     }
@@ -385,8 +393,9 @@ fn keep_since(since: &mut Option<Instant>, holds: bool, now: Instant) {
 }
 
 /// All that [`kind`] can say but for `Reconfigured`, which no schedule asks for.
-pub const KINDS: [&str; 12] = [
+pub const KINDS: [&str; 14] = [
     "fault",
+    "healthy",
     "late",
     "link down",
     "link up",
@@ -398,6 +407,7 @@ pub const KINDS: [&str; 12] = [
     "silence",
     "started",
     "stronger",
+    "unhealthy",
 ];
 
 fn kind(reason: &Reason) -> &'static str {
@@ -413,6 +423,8 @@ fn kind(reason: &Reason) -> &'static str {
         Reason::LinkUp => "link up",
         Reason::Fault(_) => "fault",
         Reason::Retry => "retry",
+        Reason::Unhealthy(_) => "unhealthy",
+        Reason::Healthy => "healthy",
         Reason::Shutdown => "shutdown",
         Reason::Reconfigured => "reconfigured",
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use vrrp::{
-    Auth, Checksum, LinkConfig, LinkId, Password, Preempt, Priority, RouterConfig, Version,
+    Auth, Checksum, Health, LinkConfig, LinkId, Password, Preempt, Priority, RouterConfig, Version,
 };
 
 use super::rng::Rng;
@@ -48,6 +48,8 @@ pub enum Fault {
     DeleteAddresses(usize),
     /// The next attempt to add addresses fails.
     FailAdd(usize),
+    /// The checks of the box say so from now on.
+    Health(usize, Health),
     ReloadSame(usize),
     Reload(usize, Box<RouterConfig>),
     /// Another host takes the addresses of this link, or gives them up.
@@ -115,6 +117,7 @@ impl Fault {
             | Self::DeleteAddresses(_)
             | Self::FailAdd(_)
             | Self::Stranger(..)
+            | Self::Health(..)
             | Self::Reload(..) => true,
             Self::Pause(_)
             | Self::Hang(_)
@@ -252,7 +255,7 @@ fn draw_fault(configs: &[RouterConfig], habits: &Habits, rng: &mut Rng) -> (Faul
     let link = LinkId::new(rng.below(habits.links.len()));
     let start = vec![Fault::Start(host)];
     let up = Fault::LinkUp(host, link);
-    match rng.below(26) {
+    match rng.below(28) {
         0 => (Fault::Noise(rng.pick(&[5, 20, 50, 90])), vec![Fault::Noise(0)]),
         1 | 2 => (Fault::Cut(link, host, rng.below(configs.len())), vec![]),
         3 => (Fault::Split(link, 1 + rng.below((1 << configs.len()) - 1)), vec![]),
@@ -283,7 +286,17 @@ fn draw_fault(configs: &[RouterConfig], habits: &Habits, rng: &mut Rng) -> (Faul
             (Fault::Overrun(host, until), vec![Fault::DeleteAddresses(host), up])
         }
         25 => (Fault::Stranger(link, true), vec![Fault::Stranger(link, false)]),
-        _ => unreachable!("below 26"),
+        26 => {
+            let offset = rng.pick(&[-253, -60, -20, 30, 253]);
+            let undo = Fault::Health(host, Health::default());
+            (Fault::Health(host, Health { offset, fault: None }), vec![undo])
+        }
+        27 => {
+            let fault = Some("track `a`: link down".to_owned());
+            let undo = Fault::Health(host, Health::default());
+            (Fault::Health(host, Health { offset: rng.pick(&[0, -20]), fault }), vec![undo])
+        }
+        _ => unreachable!("below 28"),
     }
 }
 

@@ -52,6 +52,7 @@ impl World {
             | Event::Claimed { .. }
             | Event::Consent { .. }
             | Event::ActionFailed(_)
+            | Event::Health(_)
             | Event::Reconfigure(_) => Ok(()),
         }
     }
@@ -87,7 +88,14 @@ impl World {
         actions: &[Action],
     ) -> Law {
         match event {
-            Event::Shutdown if !before.was_late => Laws::check_shutdown(index, actions)?,
+            Event::Shutdown if !before.was_late => Laws::check_release(index, actions)?,
+            Event::Health(health) => {
+                self.hosts[index].record.unhealthy = health.fault.is_some();
+                self.hosts[index].record.reloads += 1;
+                if !before.was_late {
+                    Laws::check_release(index, actions)?;
+                }
+            }
             Event::Reconfigure(_) => {
                 let timeout = self.hosts[index].router.poll_timeout();
                 let record = &mut self.hosts[index].record;
@@ -248,6 +256,7 @@ fn brief(event: &Event) -> String {
         | Event::Claimed { .. }
         | Event::Consent { .. }
         | Event::ActionFailed(_)
+        | Event::Health(_)
         | Event::Reconfigure(_) => format!("{event:?}"),
     }
 }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::{Duration, Instant};
 
-use vrrp::{Event, LinkId, LinkState, RouterConfig, VirtualRouter};
+use vrrp::{Event, Health, LinkId, LinkState, RouterConfig, VirtualRouter};
 
 use super::host::{Host, Process};
 use super::laws::{Law, Laws, law};
@@ -94,6 +94,9 @@ impl World {
             self.hosts[index].dies_after = None;
             self.hosts[index].sluggish = Duration::ZERO;
             self.dump(index)?;
+            // A check that costs priority may go on: the strongest is who has the most left.
+            let good = Health { fault: None, ..self.hosts[index].health };
+            self.set_health(index, good)?;
             for link in self.hosts[index].config().link_ids() {
                 self.apply(Fault::LinkUp(index, link))?;
             }
@@ -189,6 +192,7 @@ impl World {
             }
             Fault::Stranger(link, is_there) => self.networks[link.index()].stranger = is_there,
             Fault::FailAdd(index) => self.hosts[index].fail_add = true,
+            Fault::Health(index, health) => return self.set_health(index, health),
             Fault::ReloadSame(index) => {
                 let same = self.hosts[index].config().clone();
                 if self.hosts[index].is_running() {
@@ -224,6 +228,8 @@ impl World {
                     self.feed(index, Event::Link { link, state: LinkState::Down })?;
                 }
             }
+            let health = self.hosts[index].health.clone();
+            self.feed(index, Event::Health(health))?;
             self.laws.know_interval(&self.hosts[index]);
         }
         self.input(index, Event::Startup)
@@ -237,6 +243,8 @@ impl World {
             for event in self.hosts[index].unread(self.now) {
                 self.input(index, event)?;
             }
+            let health = self.hosts[index].health.clone();
+            self.set_health(index, health)?;
             if self.hosts[index].is_running() {
                 self.feed(index, Event::Timer)?;
             }
@@ -304,6 +312,15 @@ impl World {
             let (farewell, form) = self.hosts[index].router.farewell(link);
             self.send(index, link, &farewell, form);
         }
+    }
+
+    /// A state, not a queue of changes: who does not run finds the last one.
+    fn set_health(&mut self, index: usize, health: Health) -> Law {
+        self.hosts[index].health = health.clone();
+        if self.hosts[index].is_running() {
+            return self.feed(index, Event::Health(health));
+        }
+        Ok(())
     }
 
     fn set_carrier(&mut self, index: usize, link: LinkId, state: LinkState) {
