@@ -9,6 +9,7 @@ use crate::bind;
 use crate::config::{self, Config, Diagnostic, Diagnostics, Hook, NodeChoice, Source};
 use crate::control::{self, Reply, Request};
 use crate::host::{self, HostFacts};
+use crate::track;
 
 /// Checks the file as the named node, or as the one with this host's name, and says what is wrong.
 pub(crate) fn run(path: &Path, node: Option<String>, run_directory: &Path) -> ExitCode {
@@ -32,7 +33,9 @@ pub(crate) fn problems_in(
 ) -> Result<Config, Diagnostics> {
     let config = config::load(source, node, host)?;
     let problems: Vec<_> = match host {
-        HostFacts::Known { .. } => config.hooks().filter_map(refusal_of).collect(),
+        HostFacts::Known { .. } => {
+            config.hooks().filter_map(refusal_of).chain(track::command_problems(&config)).collect()
+        }
         HostFacts::Unknown => Vec::new(),
     };
     if problems.is_empty() { Ok(config) } else { Err(Diagnostics::new(source, problems)) }

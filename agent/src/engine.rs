@@ -13,11 +13,12 @@ use tokio::task::{AbortHandle, LocalSet};
 use tokio::time::timeout;
 use vrrp::driver::{self, Driver};
 use vrrp::linux::{Host, Linux, SourceRules};
-use vrrp::{LinkConfig, LinkId, Peering, Role, RouterConfig};
+use vrrp::{Health, LinkConfig, LinkId, Peering, Role, RouterConfig};
 
-use crate::config::RouterKey;
+use crate::config::{RouterKey, Track};
 use crate::guard::parent::Guard;
 use crate::realtime;
+use crate::track::{Healths, Trackers, Tracking};
 
 /// Orders that wait for the VRRP thread; it answers within microseconds.
 const QUEUE: usize = 64;
@@ -34,6 +35,8 @@ pub(crate) struct GroupSettings {
     pub(crate) config: RouterConfig,
     /// Of each link.
     pub(crate) peerings: Vec<Peering>,
+    /// What moves its priority, or takes it out of the election.
+    pub(crate) tracks: Vec<Track>,
 }
 
 /// What the virtual routers are doing.
@@ -88,17 +91,20 @@ enum Command {
     Report(oneshot::Sender<Statuses>),
 }
 
-/// The supervisor's handle on the VRRP thread. Dropping it lets go of every address.
+/// The supervisor's handle on the VRRP thread, and on the checks beside it. Dropping it lets go of every address.
 #[derive(Debug)]
 pub(crate) struct Engine {
     commands: Option<mpsc::Sender<Command>>,
     statuses: watch::Receiver<Statuses>,
     thread: Option<JoinHandle<()>>,
+    tracking: Tracking,
 }
 
 impl Engine {
     /// Starts the thread, with no virtual router.
     pub(crate) fn start() -> io::Result<Self> {
+        let tracking = Tracking::start()?;
+        let healths = tracking.healths();
         let (commands, receiver) = mpsc::channel(QUEUE);
         let (publish, statuses) = watch::channel(Statuses::new());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -108,9 +114,9 @@ impl Engine {
                     tracing::warn!("{problem}: a busy box may advertise late");
                 }
             }
-            LocalSet::new().block_on(&runtime, Fleet::new(publish).run(receiver));
+            LocalSet::new().block_on(&runtime, Fleet::new(publish, healths).run(receiver));
         })?;
-        Ok(Self { commands: Some(commands), statuses, thread: Some(thread) })
+        Ok(Self { commands: Some(commands), statuses, thread: Some(thread), tracking })
     }
 
     /// Makes this the guard that is told what to do.
@@ -124,6 +130,9 @@ impl Engine {
         groups: Vec<GroupSettings>,
         rules: SourceRules,
     ) -> io::Result<()> {
+        let tracks = groups.iter().map(|group| (group.keys.clone(), group.tracks.clone()));
+        // First, for a new group takes part only once its checks are known.
+        self.tracking.configure(tracks.collect()).await;
         let (done, answer) = oneshot::channel();
         self.send(Command::Configure(groups, rules, done)).await;
         answer.await.unwrap_or_else(|_| Err(io::Error::other("the VRRP thread is gone")))
@@ -162,6 +171,11 @@ impl Engine {
         self.statuses.clone()
     }
 
+    /// What the checks say.
+    pub(crate) fn trackers(&self) -> Trackers {
+        self.tracking.trackers()
+    }
+
     async fn send(&self, command: Command) {
         if let Some(commands) = &self.commands
             && commands.send(command).await.is_err()
@@ -188,6 +202,7 @@ struct Fleet {
     host: Option<Host>,
     guard: Guard,
     publish: watch::Sender<Statuses>,
+    healths: watch::Receiver<Healths>,
     /// By the virtual routers in them: another set is another group.
     groups: BTreeMap<Vec<RouterKey>, Group>,
     started: bool,
@@ -197,50 +212,76 @@ struct Group {
     settings: GroupSettings,
     /// Followed by the host of each link.
     peerings: Vec<watch::Sender<Peering>>,
+    /// What its driver was told last.
+    health: Health,
     commands: mpsc::Sender<driver::Command>,
     driver: tokio::task::JoinHandle<()>,
     follower: AbortHandle,
 }
 
 impl Fleet {
-    fn new(publish: watch::Sender<Statuses>) -> Self {
+    fn new(publish: watch::Sender<Statuses>, healths: watch::Receiver<Healths>) -> Self {
         let guard = Guard::default();
-        Self { host: None, guard, publish, groups: BTreeMap::new(), started: false }
+        Self { host: None, guard, publish, healths, groups: BTreeMap::new(), started: false }
     }
 
     async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
-        while let Some(command) = commands.recv().await {
-            match command {
-                Command::Guard(socket) => {
-                    self.guard.replace(socket);
-                    self.tell_all(|| driver::Command::Rearm).await;
-                }
-                Command::Configure(groups, rules, done) => {
-                    let _ = done.send(self.configure(groups, rules).await);
-                }
-                Command::Start => {
-                    self.started = true;
-                    self.tell_all(|| driver::Command::Start).await;
-                }
-                Command::Consent(key, number, answer) => {
-                    let group = self.groups.values().find(|it| it.settings.keys.contains(&key));
-                    if let Some(group) = group {
-                        let _ = group.commands.send(driver::Command::Consent(number, answer)).await;
-                    }
-                }
-                Command::Release(done) => {
-                    self.started = false;
-                    self.release().await;
-                    let _ = done.send(());
-                }
-                Command::Report(asker) => {
-                    let _ = asker.send(self.report().await);
-                }
+        let mut healths = self.healths.clone();
+        loop {
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(command) => self.obey(command).await,
+                    None => break,
+                },
+                Ok(()) = healths.changed() => self.tell_health().await,
             }
         }
         let all: Vec<_> = self.groups.keys().cloned().collect();
         for keys in all {
             self.remove(&keys).await;
+        }
+    }
+
+    async fn obey(&mut self, command: Command) {
+        match command {
+            Command::Guard(socket) => {
+                self.guard.replace(socket);
+                self.tell_all(|| driver::Command::Rearm).await;
+            }
+            Command::Configure(groups, rules, done) => {
+                let _ = done.send(self.configure(groups, rules).await);
+            }
+            Command::Start => {
+                self.started = true;
+                self.tell_all(|| driver::Command::Start).await;
+            }
+            Command::Consent(key, number, answer) => {
+                let group = self.groups.values().find(|it| it.settings.keys.contains(&key));
+                if let Some(group) = group {
+                    let _ = group.commands.send(driver::Command::Consent(number, answer)).await;
+                }
+            }
+            Command::Release(done) => {
+                self.started = false;
+                self.release().await;
+                let _ = done.send(());
+            }
+            Command::Report(asker) => {
+                let _ = asker.send(self.report().await);
+            }
+        }
+    }
+
+    /// A group whose health is not known any more is about to be removed.
+    async fn tell_health(&mut self) {
+        let healths = self.healths.borrow().clone();
+        for (keys, group) in &mut self.groups {
+            if let Some(health) = healths.get(keys)
+                && *health != group.health
+            {
+                group.health.clone_from(health);
+                let _ = group.commands.send(driver::Command::Health(health.clone())).await;
+            }
         }
     }
 
@@ -315,7 +356,7 @@ impl Fleet {
     }
 
     async fn add(&mut self, settings: GroupSettings) -> io::Result<()> {
-        let GroupSettings { keys, config, peerings } = &settings;
+        let GroupSettings { keys, config, peerings, .. } = &settings;
         let host = self.host().await?;
         let (mut links, mut followed) = (Vec::new(), Vec::new());
         for ((id, key), peering) in config.link_ids().zip(keys).zip(peerings) {
@@ -327,13 +368,15 @@ impl Fleet {
         }
         let (driver, status) = Driver::new(config.clone(), links);
         let (commands, receiver) = mpsc::channel(QUEUE);
+        let health = self.healths.borrow().get(keys).cloned().unwrap_or_default();
+        let _ = commands.send(driver::Command::Health(health.clone())).await;
         if self.started {
             let _ = commands.send(driver::Command::Start).await;
         }
         let driver = tokio::task::spawn_local(driver.run(receiver));
         let follow = follow(keys.clone(), status, self.publish.clone());
         let follower = tokio::task::spawn_local(follow).abort_handle();
-        let group = Group { settings, peerings: followed, commands, driver, follower };
+        let group = Group { settings, peerings: followed, health, commands, driver, follower };
         self.groups.insert(group.settings.keys.clone(), group);
         Ok(())
     }
@@ -405,6 +448,6 @@ fn by_router(
 }
 
 /// Virtual routers in the log.
-fn names(keys: &[RouterKey]) -> String {
+pub(crate) fn names(keys: &[RouterKey]) -> String {
     keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

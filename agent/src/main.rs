@@ -25,6 +25,7 @@ mod realtime;
 mod status;
 mod supervisor;
 mod sysctl;
+mod track;
 mod worker;
 
 use std::fmt::Display;

@@ -1,9 +1,13 @@
 //! What `haagent status` shows: a stable JSON schema, and a table that fits 80 columns.
 
+mod track;
+
 use std::fmt::{self, Display, Write as _};
 use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
+
+pub(crate) use track::TrackStatus;
 
 use crate::worker::{BackendReport, FrontendReport, ServerHealth, ServerReport};
 
@@ -86,7 +90,13 @@ pub(crate) struct RouterStatus {
     pub(crate) source: Option<IpAddr>,
     /// `initialize`, `backup` or `active`.
     pub(crate) state: String,
+    /// What counts in the election: what tracking leaves of the configured one.
     pub(crate) priority: u8,
+    pub(crate) configured_priority: u8,
+    /// The check that keeps it out of the election, and why.
+    pub(crate) track_fault: Option<String>,
+    /// What is tracked, by the whole group.
+    pub(crate) tracks: Vec<TrackStatus>,
     pub(crate) addresses: Vec<IpAddr>,
     /// Why it does not become active though nobody else is.
     #[serde(default)]
@@ -204,6 +214,10 @@ impl Display for RouterStatus {
         }
         let interval = self.advert_interval_ms;
         let version = if *version == 2 { ", version 2" } else { "" };
+        let priority = match self.configured_priority {
+            configured if configured == *priority => priority.to_string(),
+            configured => format!("{priority} (of {configured})"),
+        };
         writeln!(
             f,
             "  {interface}, vrid {vrid}{version}, priority {priority}, advert every {interval} ms"
@@ -242,7 +256,7 @@ impl Display for RouterStatus {
             writeln!(f, "  last change: {from} to {to} {} ago", age(*ago_ms))?;
             writeln!(f, "    because {reason}")?;
         }
-        Ok(())
+        self.tracks.iter().try_for_each(|track| track.fmt(f))
     }
 }
 

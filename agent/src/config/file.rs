@@ -5,6 +5,7 @@
 
 mod hooks;
 mod route;
+mod track;
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -24,6 +25,8 @@ use super::reader::Reader;
 use super::source::Source;
 use super::units::DURATION_MAX;
 use super::value;
+
+pub(super) use track::{TARGETS, Target, TrackTable};
 
 /// The whole file.
 #[derive(Default)]
@@ -121,6 +124,7 @@ pub(super) struct RouterTable {
     pub(super) transport: TransportKind,
     /// By the names of the nodes.
     pub(super) sources: Vec<(Spanned<String>, Spanned<IpAddr>)>,
+    pub(super) tracks: Vec<TrackTable>,
 }
 
 /// The `transport` of advertisements.
@@ -169,6 +173,7 @@ impl RouterTable {
                 .optional("transport", value::one_of(TRANSPORTS))
                 .map_or_else(TransportKind::default, Spanned::into_inner),
             sources: reader.entries("sources", value::ip_address),
+            tracks: reader.tables("track", TrackTable::read),
         }
     }
 }

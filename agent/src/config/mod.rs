@@ -29,7 +29,12 @@ mod value;
 pub(crate) use cidr::Cidr;
 pub(crate) use diagnostic::{Diagnostic, Diagnostics};
 pub(crate) use diff::{Change, diff};
-pub(crate) use model::{Bind, Config, Hook, Hooks, Router, RouterKey, Stage};
+#[cfg(test)]
+pub(crate) use model::Url;
+pub(crate) use model::{
+    Bind, CommandLine, Config, Gateway, GatewayMethod, Hook, Hooks, Http, Probe, Process, Router,
+    RouterKey, Sampling, Stage, Track,
+};
 pub(crate) use source::Source;
 
 use crate::host::HostFacts;

@@ -1,6 +1,7 @@
 //! What the config says, once it is known to be right.
 
 mod hooks;
+mod track;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
@@ -16,6 +17,10 @@ pub(crate) use hooks::{Hook, Hooks, Stage};
 
 use super::cidr::Cidr;
 use super::diagnostic::{Diagnostics, Span};
+
+pub(crate) use track::{
+    CommandLine, Gateway, GatewayMethod, Http, Place, Probe, Process, Sampling, Track, Url,
+};
 
 /// A valid config, as seen by one of the boxes that share the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +105,8 @@ pub(crate) struct Router {
     pub(crate) hooks: Hooks,
     /// How it reaches the others.
     pub(crate) transport: Transport,
+    /// What moves its priority, or takes it out of the election.
+    pub(crate) tracks: Vec<Track>,
 }
 
 /// How advertisements reach the other boxes.

@@ -75,6 +75,25 @@ impl<'a, 'toml> Reader<'a, 'toml> {
         parse: impl Fn(&DeValue<'_>) -> Parsed<T>,
     ) -> Option<Vec<Spanned<T>>> {
         let array = self.required_value(key)?;
+        self.parse_list(key, array, parse)
+    }
+
+    /// The same for an array that may be absent.
+    pub(super) fn optional_list<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&DeValue<'_>) -> Parsed<T>,
+    ) -> Option<Vec<Spanned<T>>> {
+        let array = self.value(key)?;
+        self.parse_list(key, array, parse)
+    }
+
+    fn parse_list<T>(
+        &mut self,
+        key: &'static str,
+        array: &'a Spanned<DeValue<'toml>>,
+        parse: impl Fn(&DeValue<'_>) -> Parsed<T>,
+    ) -> Option<Vec<Spanned<T>>> {
         let elements = self.elements(key, array, || format!("write `{key} = [\"..\"]`"))?;
         self.require_some(key, array, elements)?;
         let subject = Subject::ElementOf(key);

@@ -3,6 +3,8 @@
 //! A parser sees the value alone. Rules that need a second value, or the host,
 //! are in [`validate`](super::validate).
 
+pub(super) mod track;
+
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;

@@ -1,6 +1,21 @@
 //! The table as a person sees it, and the JSON as a program does.
 
+use super::track::{TrackEffect, TrackState};
 use super::*;
+
+fn good_track() -> TrackStatus {
+    TrackStatus {
+        name: "uplink".to_owned(),
+        effect: TrackEffect::Weight,
+        weight: Some(-20),
+        state: TrackState::Up,
+        offset: 0,
+        fault: false,
+        since_ms: 90_000,
+        cause: "link up".to_owned(),
+        last: "link up".to_owned(),
+    }
+}
 
 fn report() -> StatusReport {
     StatusReport {
@@ -29,6 +44,9 @@ fn report() -> StatusReport {
             source: Some("192.0.2.2".parse().expect("an address")),
             state: "active".to_owned(),
             priority: 150,
+            configured_priority: 150,
+            track_fault: None,
+            tracks: vec![good_track()],
             addresses: vec!["192.0.2.1".parse().expect("an address")],
             claim_refused: None,
             routes: vec!["0.0.0.0/0 via 192.0.2.254".to_owned()],
@@ -109,6 +127,31 @@ backend web: round_robin
 ";
     assert_eq!(table, expected);
     assert!(table.lines().all(|line| line.len() <= 80));
+}
+
+#[test]
+fn a_check_that_fails_is_told_with_its_effect_and_cause() {
+    let mut report = report();
+    let router = &mut report.virtual_routers[0];
+    router.priority = 130;
+    let down = TrackStatus {
+        state: TrackState::Down,
+        offset: -20,
+        cause: "no answer for 1000 ms".to_owned(),
+        ..good_track()
+    };
+    let effect = TrackEffect::Fault;
+    let fault = TrackStatus { effect, offset: 0, fault: true, ..down.clone() };
+    router.tracks = vec![good_track(), down, fault];
+    let table = report.to_string();
+    let expected = "    because no advertisement for 341 ms
+  track uplink: down for 90 s, priority -20
+    because no answer for 1000 ms
+  track uplink: down for 90 s, fault
+    because no answer for 1000 ms
+";
+    assert!(table.contains("vrid 51, priority 130 (of 150), advert"), "{table}");
+    assert!(table.contains(expected), "{table}");
 }
 
 #[test]

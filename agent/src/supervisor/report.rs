@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use vrrp::driver::LinkStatus;
+use vrrp::track::Tracker;
 use vrrp::{ChecksumForm, LinkState, Role, Transport};
 
 use super::Supervisor;
@@ -13,7 +14,7 @@ use crate::engine;
 use crate::hooks::Hooks;
 use crate::status::{
     ConfigStatus, ConflictStatus, CounterStatus, GuardStatus, PeerStatus, RefusalStatus,
-    RouterStatus, SCHEMA, StatusReport, TransitionStatus, WorkerState, WorkerStatus,
+    RouterStatus, SCHEMA, StatusReport, TrackStatus, TransitionStatus, WorkerState, WorkerStatus,
 };
 use crate::worker::ServerHealth;
 
@@ -78,10 +79,17 @@ impl Supervisor {
     async fn router_statuses(&self) -> Vec<RouterStatus> {
         let Some(engine) = &self.engine else { return Vec::new() };
         let statuses = engine.report().await;
-        let now = now();
+        let (trackers, now) = (engine.trackers(), now());
+        let tracker = |router: &Router| {
+            let key = router.key();
+            trackers.iter().find(|(group, _)| group.contains(&key)).map(|(_, tracker)| tracker)
+        };
         let routers = self.config.routers.iter();
         routers
-            .filter_map(|router| Some(router_status(router, statuses.get(&router.key())?, now)))
+            .filter_map(|router| {
+                let status = statuses.get(&router.key())?;
+                Some(router_status(router, status, tracker(router), now))
+            })
             .collect()
     }
 
@@ -118,6 +126,7 @@ impl Supervisor {
                 let transition = router.last_transition.as_ref();
                 let why = transition.map_or("it was not started", |last| last.reason.as_str());
                 let why = router.obstacle.as_deref().unwrap_or(why);
+                let why = router.track_fault.as_deref().unwrap_or(why);
                 problems.push(format!("virtual router {} takes no part: {why}", router.name));
             }
             if let Some(refused) =
@@ -135,6 +144,14 @@ impl Supervisor {
                     router.name
                 ));
             }
+            for track in router.tracks.iter().filter(|track| track.is_against() && !track.fault) {
+                let TrackStatus { name, offset, cause, .. } = track;
+                let router = &router.name;
+                problems.push(format!(
+                    "virtual router {router} is weaker by {}: track `{name}`: {cause}",
+                    offset.unsigned_abs()
+                ));
+            }
         }
         problems.extend(self.hook_problems(routers));
         for backend in &self.report.backends {
@@ -149,7 +166,12 @@ impl Supervisor {
     }
 }
 
-fn router_status(router: &Router, status: &engine::RouterStatus, now: Instant) -> RouterStatus {
+fn router_status(
+    router: &Router,
+    status: &engine::RouterStatus,
+    tracker: Option<&Tracker>,
+    now: Instant,
+) -> RouterStatus {
     let since = |then| now.saturating_duration_since(then);
     let (group, config) = (&*status.group, status.config());
     let link = &group.links[status.link.index()];
@@ -168,6 +190,13 @@ fn router_status(router: &Router, status: &engine::RouterStatus, now: Instant) -
         source: Some(link.source).filter(|source| !source.is_unspecified()),
         state: group.role.to_string(),
         priority: group.config.priority().value(),
+        configured_priority: group.config.configured_priority().value(),
+        track_fault: tracker.and_then(|tracker| tracker.health().fault),
+        tracks: tracker
+            .into_iter()
+            .flat_map(Tracker::tracked)
+            .map(|tracked| TrackStatus::new(tracked, now))
+            .collect(),
         addresses: config.addresses().to_vec(),
         claim_refused: group.refusal.clone(),
         routes: config.routes().iter().map(ToString::to_string).collect(),

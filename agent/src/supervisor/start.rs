@@ -14,7 +14,7 @@ use vrrp::{LinkConfig, RouterConfig};
 use super::{Inbox, Options, QUEUE, Supervisor, open_signals};
 use crate::bind::Listeners;
 use crate::check;
-use crate::config::{Bind, Config, Diagnostic, Diagnostics, Router, Source};
+use crate::config::{Bind, Config, Diagnostic, Diagnostics, Router, Source, Track};
 use crate::control::RunDirectory;
 use crate::coordinator::Coordinator;
 use crate::engine::{Engine, GroupSettings};
@@ -186,7 +186,18 @@ fn group_settings(group: &[&Router]) -> Result<GroupSettings, String> {
         None => election,
     };
     let peerings = group.iter().map(|router| router.peering()).collect();
-    Ok(GroupSettings { keys, config: election, peerings })
+    Ok(GroupSettings { keys, config: election, peerings, tracks: tracks(group) })
+}
+
+/// What the members track, each thing once.
+fn tracks(group: &[&Router]) -> Vec<Track> {
+    let mut tracks: Vec<Track> = Vec::new();
+    for track in group.iter().flat_map(|router| &router.tracks) {
+        if !tracks.contains(track) {
+            tracks.push(track.clone());
+        }
+    }
+    tracks
 }
 
 /// One per core, unless the config says otherwise.

@@ -94,6 +94,7 @@ fn routers() -> impl Strategy<Value = Vec<Router>> {
                     routes: Vec::new(),
                     hooks: Hooks::default(),
                     transport: Transport::Multicast,
+                    tracks: Vec::new(),
                 })
                 .collect()
         },

@@ -14,6 +14,7 @@ mod reading;
 mod rendering;
 mod routers;
 mod routes;
+mod tracks;
 mod unicast;
 mod values;
 mod virtual_addresses;

@@ -23,7 +23,8 @@ pub(super) fn check(file: &File, host: &HostFacts, problems: &mut Vec<Diagnostic
     for backend in &file.backends {
         let servers = backend.servers.iter().flatten();
         check_names("server", servers.clone().map(|server| server.name.as_ref()), problems);
-        problems.extend(check_ends_in_time(&backend.check));
+        let check = &backend.check;
+        problems.extend(ends_in_time(check.timeout.as_ref(), interval(check)));
         problems.extend(servers.flat_map(|server| &server.address).filter_map(|a| ours.judge(a)));
     }
 }
@@ -70,9 +71,11 @@ fn value_of<T: Copy>(value: &Option<Spanned<T>>) -> Option<T> {
 }
 
 /// A check that may outlast the interval would run into the next one.
-fn check_ends_in_time(table: &CheckTable) -> Option<Diagnostic> {
-    let timeout = table.timeout.as_ref()?;
-    let interval = interval(table);
+pub(super) fn ends_in_time(
+    timeout: Option<&Spanned<Duration>>,
+    interval: Duration,
+) -> Option<Diagnostic> {
+    let timeout = timeout?;
     (*timeout.get_ref() > interval).then(|| {
         let shown = (InUnits(*timeout.get_ref()), InUnits(interval));
         let message = format!("timeout `{}` is longer than the interval `{}`", shown.0, shown.1);

@@ -12,6 +12,7 @@ mod priorities;
 mod repeats;
 mod routers;
 mod routes;
+mod tracks;
 mod transports;
 mod versions;
 
@@ -43,6 +44,7 @@ pub(super) fn validate(
     routes::check(file, host, problems);
     hooks::check(file, problems);
     transports::check(file, this, host, problems);
+    tracks::check(file, problems);
     frontends::check(file, host, problems);
     backends::check(file, host, problems);
     if !problems.iter().all(Diagnostic::is_warning) {

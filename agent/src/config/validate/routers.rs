@@ -15,7 +15,7 @@ use crate::host::{HostFacts, Interface};
 
 use super::priorities::priority;
 use super::repeats::{Repeat, check_names, repeats};
-use super::{hooks, routes, transports, versions};
+use super::{hooks, routes, tracks, transports, versions};
 
 /// Checks the virtual routers, as `this` node on this host takes part in them.
 pub(super) fn check(
@@ -52,6 +52,7 @@ pub(super) fn router(file: &File, table: &RouterTable, node: &NodeTable) -> Opti
         hooks: hooks::hooks(table)?,
         routes: table.routes.iter().map(|it| routes::route(table, it)).collect::<Option<_>>()?,
         transport: transports::transport(file, table, node)?,
+        tracks: tracks::tracks(table)?,
     })
 }
 
