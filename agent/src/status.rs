@@ -98,6 +98,9 @@ pub(crate) struct RouterStatus {
     /// What is tracked, by the whole group.
     pub(crate) tracks: Vec<TrackStatus>,
     pub(crate) addresses: Vec<IpAddr>,
+    /// Held like them and not advertised.
+    #[serde(default)]
+    pub(crate) excluded: Vec<IpAddr>,
     /// Why it does not become active though nobody else is.
     #[serde(default)]
     pub(crate) claim_refused: Option<String>,
@@ -229,6 +232,9 @@ impl Display for RouterStatus {
             writeln!(f, "  link: down")?;
         }
         writeln!(f, "  addresses: {}", list(&self.addresses))?;
+        if !self.excluded.is_empty() {
+            writeln!(f, "  not advertised: {} more", self.excluded.len())?;
+        }
         if !self.routes.is_empty() {
             writeln!(f, "  routes: {}", list(&self.routes))?;
         }

@@ -5,7 +5,7 @@ mod link;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-pub use link::{Checksum, LinkConfig, Version};
+pub use link::{Checksum, EXCLUDED_MAX, LinkConfig, Version};
 
 use crate::route::Route;
 use crate::types::{LinkId, Priority};
@@ -177,6 +177,9 @@ pub enum ConfigError {
     /// The count is one octet on the wire (RFC 9568 §5.2.5).
     #[error("`{0}` addresses do not fit one advertisement, which carries at most 255")]
     TooManyAddresses(usize),
+    /// They are added, renewed and announced one by one.
+    #[error("`{0}` excluded addresses are more than {EXCLUDED_MAX}")]
+    TooManyExcluded(usize),
     /// IPv4 and IPv6 are different virtual routers even with the same VRID (RFC 9568 §5.1).
     #[error("address `{0}` is of another family than the source `{1}`")]
     MixedFamilies(IpAddr, IpAddr),

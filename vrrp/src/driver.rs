@@ -22,8 +22,7 @@ use crate::conflict::Conflict;
 use crate::counters::{Counters, DecodeErrors};
 use crate::event::{Action, Event, LinkState, Role, Transition};
 use crate::peer::Peer;
-use crate::platform::Platform;
-use crate::route::Route;
+use crate::platform::{Parting, Platform};
 use crate::router::{Question, VirtualRouter};
 use crate::track::Health;
 use crate::types::LinkId;
@@ -101,11 +100,8 @@ pub struct Driver<P> {
 #[derive(Debug)]
 struct Driven<P> {
     platform: P,
-    armed: Option<Farewell>,
+    armed: Option<Parting>,
 }
-
-/// What lets go on a link, and after how long a silence.
-type Farewell = (Vec<Route>, (Advertisement, ChecksumForm), Duration);
 
 impl<P: Platform> Driver<P> {
     /// A router that takes part in nothing until it gets [`Command::Start`].
@@ -280,15 +276,12 @@ impl<P: Platform> Driver<P> {
         let holds = self.router.role() == Role::Active;
         let mut is_changed = false;
         for (id, link) in config.link_ids().zip(&mut self.links) {
-            let routes = config.link(id).routes();
-            let due = holds.then(|| (routes.to_vec(), self.router.farewell(id), config.patience()));
+            let due = holds.then(|| parting(&self.router, id));
             if due == link.armed {
                 continue;
             }
             match &due {
-                Some((routes, (farewell, form), patience)) => {
-                    link.platform.arm(routes, farewell, *form, *patience);
-                }
+                Some(parting) => link.platform.arm(parting),
                 None => link.platform.disarm(),
             }
             link.armed = due;
@@ -352,6 +345,13 @@ impl<P: Platform> Driver<P> {
             }
         }
     }
+}
+
+fn parting(router: &VirtualRouter, id: LinkId) -> Parting {
+    let (config, (farewell, form)) = (router.config(), router.farewell(id));
+    let link = config.link(id);
+    let (routes, addresses) = (link.routes().to_vec(), link.held());
+    Parting { routes, addresses, farewell, form, patience: config.patience() }
 }
 
 fn status_of<P: Platform>(

@@ -83,7 +83,7 @@ mod types;
 pub use advertisement::{Advertisement, ChecksumForm, DecodeError};
 pub use announce::{ArpForm, gratuitous_arp, unsolicited_na};
 pub use auth::{Auth, Password};
-pub use config::{Checksum, ConfigError, LinkConfig, Preempt, RouterConfig, Version};
+pub use config::{Checksum, ConfigError, EXCLUDED_MAX, LinkConfig, Preempt, RouterConfig, Version};
 pub use conflict::{CONFLICT_OVER, Conflict};
 pub use counters::{Counters, DecodeErrors, Refusal};
 pub use envelope::Envelope;

@@ -9,6 +9,21 @@ use crate::counters::DecodeErrors;
 use crate::event::Event;
 use crate::route::Route;
 
+/// What is to be done on a link for a process that died or hangs while it holds addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parting {
+    /// To be removed, before the addresses.
+    pub routes: Vec<Route>,
+    /// To be removed.
+    pub addresses: Vec<IpAddr>,
+    /// To be sent then.
+    pub farewell: Advertisement,
+    /// How that is to be written.
+    pub form: ChecksumForm,
+    /// A process that gives no sign of life for so long hangs.
+    pub patience: Duration,
+}
+
 /// One interface of a host, as one link of a virtual router.
 ///
 /// Errors are texts for the operator: they become the reason of a fault.
@@ -60,15 +75,9 @@ pub trait Platform {
     /// Asks the link who has the addresses. What cannot be asked is as if nobody answered.
     fn ask(&mut self, addresses: &[IpAddr]);
 
-    /// From now on, should this process die, or neither [`beat`](Self::beat) nor say this again for as long as
-    /// `patience`, these routes and the addresses in this advertisement are to be removed, and it is to be sent.
-    fn arm(
-        &mut self,
-        routes: &[Route],
-        farewell: &Advertisement,
-        form: ChecksumForm,
-        patience: Duration,
-    );
+    /// From now on this is to be done, should this process die, or neither [`beat`](Self::beat) nor say it again for too
+    /// long.
+    fn arm(&mut self, parting: &Parting);
 
     /// The router has advertised, on this link or on another. Must not block; does nothing unless armed.
     fn beat(&mut self);

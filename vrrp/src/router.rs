@@ -483,7 +483,7 @@ impl VirtualRouter {
             }
         }
         for link in self.config.link_ids() {
-            let addresses = self.config.link(link).addresses().to_vec();
+            let addresses = self.config.link(link).held();
             self.actions.push(Action::RemoveAddresses { link, addresses });
         }
     }
@@ -497,7 +497,7 @@ impl VirtualRouter {
     }
 
     fn add_addresses(&mut self, link: LinkId) {
-        let addresses = self.config.link(link).addresses().to_vec();
+        let addresses = self.config.link(link).held();
         let lease = self.config.link(link).lease();
         self.actions.push(Action::AddAddresses { link, addresses, lease });
         self.add_routes(link, |_| true);
@@ -513,7 +513,7 @@ impl VirtualRouter {
     }
 
     fn announce(&mut self, link: LinkId) {
-        let addresses = self.config.link(link).addresses().to_vec();
+        let addresses = self.config.link(link).held();
         self.actions.push(Action::Announce { link, addresses });
     }
 

@@ -2,6 +2,7 @@
 //!
 //! - `transitions`: every state meets every event, as a table.
 //! - `election`, `letting_go`: stories of one router, in virtual time.
+//! - `excluded`: addresses that are held and not advertised.
 //! - `groups`: stories of one router with two links.
 //! - `routes`: what comes and goes with the addresses.
 //! - `duplicates`: an address that somebody else has.
@@ -23,6 +24,7 @@ mod conformance;
 mod consent;
 mod duplicates;
 mod election;
+mod excluded;
 mod groups;
 mod hmac;
 mod lan;

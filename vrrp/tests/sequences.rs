@@ -55,14 +55,17 @@ struct LinkLike {
     vrid: u8,
     interval: u64,
     addresses: &'static [u8],
+    excluded: bool,
     checks_duplicates: bool,
 }
 
 impl LinkLike {
     fn config(&self, link: LinkId) -> LinkConfig {
+        let excluded = self.excluded.then(|| host_on(link, 150)).into_iter();
         let addresses = self.addresses.iter().map(|&last| host_on(link, last)).collect();
         let link =
             LinkConfig::new(Vrid::new(self.vrid).expect("not 0"), host_on(link, 10), addresses)
+                .and_then(|link| link.with_excluded(excluded.collect()))
                 .expect("valid addresses")
                 .with_interval(interval(self.interval))
                 .expect("sayable");
@@ -74,11 +77,12 @@ fn links() -> impl Strategy<Value = LinkLike> {
     let addresses = prop::sample::select(vec![&[100][..], &[101], &[100, 101]]);
     let interval = prop::sample::select(vec![10, 100, 1000]);
     let vrid = prop_oneof![9 => Just(51u8), 1 => Just(52u8)];
-    (vrid, interval, addresses, any::<bool>()).prop_map(
-        |(vrid, interval, addresses, checks_duplicates)| LinkLike {
+    (vrid, interval, addresses, any::<bool>(), any::<bool>()).prop_map(
+        |(vrid, interval, addresses, excluded, checks_duplicates)| LinkLike {
             vrid,
             interval,
             addresses,
+            excluded,
             checks_duplicates,
         },
     )
@@ -233,8 +237,8 @@ impl Model {
 
 const NONE: BTreeSet<(LinkId, IpAddr)> = BTreeSet::new();
 
-fn all_on(config: &RouterConfig, link: LinkId) -> impl Iterator<Item = (LinkId, IpAddr)> {
-    config.link(link).addresses().iter().map(move |&address| (link, address))
+fn all_on(config: &RouterConfig, link: LinkId) -> impl Iterator<Item = (LinkId, IpAddr)> + use<> {
+    config.link(link).held().into_iter().map(move |address| (link, address))
 }
 
 fn kind(action: &Action) -> &'static str {

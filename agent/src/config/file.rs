@@ -110,6 +110,7 @@ pub(super) struct RouterTable {
     pub(super) vrid: Option<Spanned<Vrid>>,
     pub(super) interface: Option<Spanned<String>>,
     pub(super) addresses: Option<Vec<Spanned<Cidr>>>,
+    pub(super) excluded: Vec<Spanned<Cidr>>,
     pub(super) advert_interval: Spanned<Interval>,
     /// By the names of nodes.
     pub(super) priorities: Vec<(Spanned<String>, Spanned<Priority>)>,
@@ -153,6 +154,7 @@ impl RouterTable {
             vrid: reader.required("vrid", value::vrid),
             interface: reader.required("interface", value::name),
             addresses: reader.list("addresses", value::virtual_address),
+            excluded: reader.optional_list("excluded", value::virtual_address).unwrap_or_default(),
             advert_interval: reader.optional_or(
                 "advert_interval",
                 value::interval,

@@ -87,6 +87,8 @@ pub(crate) struct Router {
     pub(crate) interface: String,
     /// The virtual addresses with their networks; at least one, all of one family.
     pub(crate) addresses: Vec<Cidr>,
+    /// Held like them and not advertised; of either family.
+    pub(crate) excluded: Vec<Cidr>,
     /// That of this node.
     pub(crate) priority: Priority,
     /// Time between advertisements while active.
@@ -129,7 +131,12 @@ impl Router {
         RouterKey { interface: self.interface.clone(), family: self.family(), vrid: self.vrid }
     }
 
-    /// The family of its addresses.
+    /// All addresses that it holds while active.
+    pub(crate) fn held(&self) -> impl Iterator<Item = &Cidr> {
+        self.addresses.iter().chain(&self.excluded)
+    }
+
+    /// The family of the addresses that it advertises.
     pub(crate) fn family(&self) -> Family {
         self.addresses.first().map_or(Family::Ipv4, |cidr| Family::of(cidr.address))
     }
@@ -151,8 +158,9 @@ impl Router {
             (Transport::Multicast, Family::Ipv4) => Ipv4Addr::UNSPECIFIED.into(),
             (Transport::Multicast, Family::Ipv6) => Ipv6Addr::UNSPECIFIED.into(),
         };
-        let addresses = self.addresses.iter().map(|cidr| cidr.address).collect();
-        let link = LinkConfig::new(self.vrid, source, addresses)?
+        let plain = |cidrs: &[Cidr]| cidrs.iter().map(|cidr| cidr.address).collect();
+        let link = LinkConfig::new(self.vrid, source, plain(&self.addresses))?
+            .with_excluded(plain(&self.excluded))?
             .with_version(self.version)?
             .with_interval(self.interval)?
             .with_routes(self.routes.clone())?;
@@ -221,7 +229,7 @@ impl Config {
 
     /// How the addresses that virtual routers send from are chosen.
     pub(crate) fn source_rules(&self) -> SourceRules {
-        let virtual_addresses = self.routers.iter().flat_map(|router| &router.addresses);
+        let virtual_addresses = self.routers.iter().flat_map(Router::held);
         SourceRules {
             preferred: self.node.as_ref().map(|node| node.address),
             virtual_addresses: virtual_addresses.map(|virt| virt.address).collect(),

@@ -18,6 +18,7 @@ use rustix::net::{
 };
 use rustix::process::{PidfdFlags, getppid, pidfd_open, set_parent_process_death_signal};
 use rustix::thread::{CapabilitySet, set_name};
+use vrrp::linux::removal_request;
 
 use super::alarm::Alarm;
 use super::{DESCRIPTORS_MAX, ORDER_MAX, Order, Slot};
@@ -163,7 +164,9 @@ pub(super) fn silent(wills: &Wills) -> Vec<(&Slot, &Will)> {
 pub(super) fn obey(wills: &mut Wills, order: Order, descriptors: Vec<OwnedFd>) {
     let mut descriptors = descriptors.into_iter();
     match (order, descriptors.next()) {
-        (Order::Arm { slot, removals, farewells }, Some(sender)) => {
+        (Order::Arm { slot, route_removals, addresses, farewells }, Some(sender)) => {
+            let addresses = addresses.into_iter().map(|ip| removal_request(slot.index, ip));
+            let removals = route_removals.into_iter().chain(addresses).collect();
             let alarm = descriptors.next().map(Alarm::from);
             wills.insert(slot, Will { removals, farewells, sender, alarm });
         }

@@ -9,7 +9,7 @@ pub(crate) mod child;
 pub(crate) mod parent;
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 use vrrp::Family;
@@ -35,7 +35,12 @@ impl From<RouterId> for Slot {
 enum Order {
     /// Do this when the supervisor dies or lets the alarm ring. The socket that the farewell leaves by comes along, and
     /// then the alarm.
-    Arm { slot: Slot, removals: Vec<Vec<u8>>, farewells: Vec<(SocketAddr, Vec<u8>)> },
+    Arm {
+        slot: Slot,
+        route_removals: Vec<Vec<u8>>,
+        addresses: Vec<IpAddr>,
+        farewells: Vec<(SocketAddr, Vec<u8>)>,
+    },
     /// Forget what was said of this virtual router.
     Disarm { slot: Slot },
 }
@@ -52,7 +57,7 @@ impl fmt::Debug for Order {
     }
 }
 
-/// 255 removals of addresses of 80 bytes, 64 of routes of 120, and four farewells of 4 KiB, as JSON, with room to spare.
+/// 755 addresses, removals of 64 routes of 120 bytes each, and four farewells of 4 KiB, as JSON, with room to spare.
 const ORDER_MAX: usize = 192 << 10;
 
 /// What comes along with an order: a socket and an alarm.

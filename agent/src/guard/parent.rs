@@ -122,7 +122,8 @@ impl Executor for Guard {
         }
         let order = Order::Arm {
             slot,
-            removals: will.removals.clone(),
+            route_removals: will.route_removals.clone(),
+            addresses: will.addresses.clone(),
             farewells: will.farewells.iter().map(|f| (f.to, f.message.clone())).collect(),
         };
         let watches = self.0.watches.borrow();

@@ -40,7 +40,9 @@ const IMPATIENCE: Duration = Duration::from_nanos(1);
 const SILENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 
 fn arm(guard: &Guard, router: RouterId, patience: Duration) {
-    let will = Will { removals: Vec::new(), farewells: vec![farewell(vec![1])], patience };
+    let (route_removals, addresses) = (Vec::new(), Vec::new());
+    let farewells = vec![farewell(vec![1])];
+    let will = Will { route_removals, addresses, farewells, patience };
     let socket = tempfile::tempfile().expect("a descriptor");
     guard.arm(router, &will, socket.as_fd());
 }
@@ -69,9 +71,10 @@ fn now_silent(wills: &Wills) -> Vec<u8> {
 #[test]
 fn the_largest_virtual_router_fits_one_order() {
     let (guard, theirs) = pair();
-    let addresses = (0..255).map(|host| IpAddr::from(Ipv6Addr::from(u128::MAX - host)));
+    let addresses = (0..755).map(|host| IpAddr::from(Ipv6Addr::from(u128::MAX - host)));
     let will = Will {
-        removals: addresses.map(|address| removal_request(u32::MAX, address)).collect(),
+        route_removals: vec![vec![255; 120]; 64],
+        addresses: addresses.collect(),
         farewells: vec![farewell(vec![255; 8 + 255 * 16]); 4],
         patience: PATIENCE,
     };
@@ -81,7 +84,9 @@ fn the_largest_virtual_router_fits_one_order() {
     let mut wills = Wills::new();
     obey_all(&theirs, &mut wills);
     let kept = &wills[&Slot { index: 7, ipv6: true, vrid: 51 }];
-    assert_eq!(kept.removals, will.removals);
+    let removals = will.addresses.iter().map(|&address| removal_request(7, address));
+    let expected: Vec<_> = will.route_removals.into_iter().chain(removals).collect();
+    assert_eq!(kept.removals, expected);
     let farewells: Vec<_> = will.farewells.into_iter().map(|f| (f.to, f.message)).collect();
     assert_eq!(kept.farewells, farewells, "with their interface");
 }

@@ -48,6 +48,7 @@ fn report() -> StatusReport {
             track_fault: None,
             tracks: vec![good_track()],
             addresses: vec!["192.0.2.1".parse().expect("an address")],
+            excluded: vec!["192.0.2.4".parse().expect("an address")],
             claim_refused: None,
             routes: vec!["0.0.0.0/0 via 192.0.2.254".to_owned()],
             advert_interval_ms: 100,
@@ -112,6 +113,7 @@ virtual router web: active
   eth0, vrid 51, priority 150, advert every 100 ms
   group: edge
   addresses: 192.0.2.1
+  not advertised: 1 more
   routes: 0.0.0.0/0 via 192.0.2.254
   peer: 192.0.2.3, priority 100, last advert 61 s ago
   conflict: 192.0.2.1 is in use by 02:bb:00:00:00:01

@@ -18,7 +18,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep};
-use vrrp::{Family, Role};
+use vrrp::Role;
 
 pub(crate) use start::run;
 
@@ -152,7 +152,7 @@ impl Supervisor {
     /// Sets up the kernel on interfaces with virtual IPv4 addresses.
     fn hold_sysctls(&mut self) {
         let routers = self.config.routers.iter();
-        let ipv4 = routers.filter(|router| router.family() == Family::Ipv4);
+        let ipv4 = routers.filter(|router| router.held().any(|virt| virt.address.is_ipv4()));
         self.sysctls.hold(&ipv4.map(|router| router.interface.as_str()).collect());
     }
 
@@ -300,7 +300,7 @@ impl Supervisor {
             .filter(|(key, status)| {
                 self.roles.get(*key) == Some(&Role::Active) && status.role() != Role::Active
             })
-            .flat_map(|(_, status)| status.config().addresses().to_vec())
+            .flat_map(|(_, status)| status.config().held())
             .collect();
         self.roles = now;
         if !lost.is_empty() {
@@ -324,7 +324,7 @@ impl Supervisor {
         let statuses = engine.statuses();
         let statuses = statuses.borrow();
         let active = statuses.values().filter(|status| status.role() == Role::Active);
-        active.flat_map(|status| status.config().addresses().to_vec()).collect()
+        active.flat_map(|status| status.config().held()).collect()
     }
 
     /// Sends this to the loop after a time.

@@ -69,7 +69,7 @@ impl Supervisor {
     /// Whether clients can reach a frontend on this box now.
     fn serves(&self) -> bool {
         let held = self.held_addresses();
-        let mut virtual_addresses = self.config.routers.iter().flat_map(|router| &router.addresses);
+        let mut virtual_addresses = self.config.routers.iter().flat_map(Router::held);
         self.config.binds.iter().any(|bind| {
             let ip = bind.address.ip();
             held.contains(&ip) || !virtual_addresses.any(|virt| virt.address == ip)
@@ -198,6 +198,7 @@ fn router_status(
             .map(|tracked| TrackStatus::new(tracked, now))
             .collect(),
         addresses: config.addresses().to_vec(),
+        excluded: router.excluded.iter().map(|cidr| cidr.address).collect(),
         claim_refused: group.refusal.clone(),
         routes: config.routes().iter().map(ToString::to_string).collect(),
         advert_interval_ms: ms(config.interval().duration()),

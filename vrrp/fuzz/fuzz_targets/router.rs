@@ -74,7 +74,7 @@ impl Host {
             self.perform(action);
         }
         let config = self.router.config();
-        let on = |id| config.link(id).addresses().iter().map(move |&address| (id, address));
+        let on = |id| config.link(id).held().into_iter().map(move |address| (id, address));
         let ours: BTreeSet<_> = config.link_ids().flat_map(on).collect();
         let holds =
             matches!(self.router.state(), State::Active(active) if active.holds_addresses());
@@ -177,7 +177,8 @@ fn link(octets: &mut impl Iterator<Item = u8>) -> Option<LinkConfig> {
     let vrid = Vrid::new(octets.next()? % 2 + 1)?;
     let source = address(octets.next()? % 2 + 10);
     let addresses = (0..octets.next()? % 4).map(|last| address(100 + last)).collect();
-    let link = LinkConfig::new(vrid, source, addresses).ok()?;
+    let excluded = (0..octets.next()? % 2).map(|last| address(150 + last)).collect();
+    let link = LinkConfig::new(vrid, source, addresses).ok()?.with_excluded(excluded).ok()?;
     match octets.next()? % 4 {
         0 => {
             let link = link.with_version(Version::V2 { auth: auth(octets.next()?) }).ok()?;

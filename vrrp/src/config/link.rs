@@ -1,5 +1,6 @@
 //! What a virtual router is told about one of its links: valid by construction.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ pub struct LinkConfig {
     interval: Interval,
     source: IpAddr,
     addresses: Vec<IpAddr>,
+    excluded: Vec<IpAddr>,
     routes: Vec<Route>,
     version: Version,
     checks_duplicates: bool,
@@ -38,6 +40,7 @@ impl LinkConfig {
             interval: Interval::DEFAULT,
             source,
             addresses,
+            excluded: Vec::new(),
             routes: Vec::new(),
             version: Version::V3 { checksum: Checksum::Auto },
             checks_duplicates: false,
@@ -71,6 +74,21 @@ impl LinkConfig {
         Ok(Self { routes, ..self })
     }
 
+    /// The same with further addresses, of either family, that are held like the others and not advertised.
+    ///
+    /// # Errors
+    /// [`ConfigError::DuplicateAddress`], or [`ConfigError::TooManyExcluded`].
+    pub fn with_excluded(self, excluded: Vec<IpAddr>) -> Result<Self, ConfigError> {
+        if excluded.len() > EXCLUDED_MAX {
+            return Err(ConfigError::TooManyExcluded(excluded.len()));
+        }
+        let mut known: BTreeSet<_> = self.addresses.iter().copied().collect();
+        if let Some(repeated) = excluded.iter().find(|&&address| !known.insert(address)) {
+            return Err(ConfigError::DuplicateAddress(*repeated));
+        }
+        Ok(Self { excluded, ..self })
+    }
+
     /// The same, but the router asks who has the addresses before it claims them, and leaves them to a stranger.
     #[must_use]
     pub fn with_duplicate_check(self) -> Self {
@@ -101,10 +119,16 @@ impl LinkConfig {
         self.source
     }
 
-    /// The virtual addresses: 1 to 255, all of the family of [`source`](Self::source).
+    /// The virtual addresses that are advertised: 1 to 255, all of the family of [`source`](Self::source).
     #[must_use]
     pub fn addresses(&self) -> &[IpAddr] {
         &self.addresses
+    }
+
+    /// All virtual addresses, those that are not advertised included.
+    #[must_use]
+    pub fn held(&self) -> Vec<IpAddr> {
+        [&*self.addresses, &*self.excluded].concat()
     }
 
     /// The routes that come and go with the addresses: up to [`ROUTES_MAX`].
@@ -255,6 +279,9 @@ fn check_addresses(source: IpAddr, addresses: &[IpAddr]) -> Result<(), ConfigErr
 fn is_link_local(source: IpAddr) -> bool {
     matches!(source, IpAddr::V6(source) if source.is_unicast_link_local())
 }
+
+/// So many excluded addresses are added within a fraction of the shortest lease.
+pub const EXCLUDED_MAX: usize = 500;
 
 /// The count of addresses is one octet (RFC 9568 §5.2.5).
 const ADDRESSES_MAX: usize = 255;

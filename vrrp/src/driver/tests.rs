@@ -13,6 +13,7 @@ use crate::advertisement::Advertisement;
 use crate::checksum::ChecksumForm;
 use crate::config::LinkConfig;
 use crate::event::Reason;
+use crate::route::Route;
 use crate::types::{Interval, Priority, Vrid};
 
 const OURS: &str = "192.0.2.2";
@@ -107,9 +108,9 @@ impl Platform for FakeHost {
         self.tell(Told::Ask);
     }
 
-    fn arm(&mut self, _: &[Route], farewell: &Advertisement, _: ChecksumForm, patience: Duration) {
-        assert_eq!(patience, Duration::from_millis(300));
-        assert_eq!(farewell.priority, Priority::RELEASE);
+    fn arm(&mut self, parting: &Parting) {
+        assert_eq!(parting.patience, Duration::from_millis(300));
+        assert_eq!(parting.farewell.priority, Priority::RELEASE);
         self.tell(Told::Arm);
     }
 

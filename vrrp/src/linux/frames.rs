@@ -120,7 +120,7 @@ fn read(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(recv(socket.as_raw_fd(), buffer, MsgFlags::empty())?)
 }
 
-/// Lets claims through whose address ends as one of these does; who reads them looks again.
+/// Lets claims through whose address ends as one of these does, or any if there are too many; who reads them looks again.
 ///
 /// A frame for another host proves nothing: it may be of a VLAN that is not ours.
 fn filter(family: Family, addresses: &BTreeSet<IpAddr>) -> Vec<SockFilter> {
@@ -141,7 +141,11 @@ fn filter(family: Family, addresses: &BTreeSet<IpAddr>) -> Vec<SockFilter> {
         ]),
     }
     let watched = addresses.iter().filter(|address| Family::of(**address) == family);
-    for address in watched.take(WATCHED_MAX) {
+    if watched.clone().count() > WATCHED_MAX {
+        program.push(pass());
+        return program;
+    }
+    for address in watched {
         program.extend([jump(end_of(*address), 0, 1), pass()]);
     }
     program.push(drop());
@@ -185,8 +189,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Neighbor discovery with a few options; what is longer is cut off and not understood.
 const FRAME_MAX: usize = 256;
 
-/// A filter has at most 4096 instructions, two for each address.
-const WATCHED_MAX: usize = 1024;
+/// Addresses that a filter can name: with the one before it has to fit into 20 KiB, what older kernels allow a socket
+/// (`net.core.optmem_max`).
+const WATCHED_MAX: usize = 300;
 
 // Where things stand in a frame.
 const ARP_SENDER: u32 = 28;

@@ -51,18 +51,20 @@ use crate::family::Family;
 use crate::mac::Mac;
 use crate::neighbour::who_has;
 use crate::peering::Peering;
-use crate::platform::Platform;
+use crate::platform::{Parting, Platform};
 use crate::route::Route;
 use crate::types::{LinkId, Vrid};
 
 /// Pause before sockets that could not be opened are tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// What must be done if this process dies or hangs while it holds addresses, prepared to the last byte.
+/// What must be done if this process dies or hangs while it holds addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Will {
-    /// Netlink requests that remove the routes, then the addresses.
-    pub removals: Vec<Vec<u8>>,
+    /// Netlink requests that remove the routes, which goes before.
+    pub route_removals: Vec<Vec<u8>>,
+    /// To be removed by [`removal_request`]s.
+    pub addresses: Vec<IpAddr>,
     /// The advertisement with priority 0, for each destination.
     pub farewells: Vec<Farewell>,
     /// Without a beat for this long the process counts as hung: as long as it takes until it would call itself late.
@@ -159,7 +161,7 @@ pub struct Linux<E> {
     executor: E,
     armed: Option<RouterId>,
     /// What the guard was told last.
-    farewell: Option<(Vec<Route>, Advertisement, ChecksumForm, Duration)>,
+    parting: Option<Parting>,
     peers: Peers,
 }
 
@@ -208,7 +210,7 @@ impl<E: Executor> Linux<E> {
             watched: BTreeSet::new(),
             executor,
             armed: None,
-            farewell: None,
+            parting: None,
             peers: Peers::new(source, peering),
         })
     }
@@ -339,10 +341,8 @@ impl<E: Executor> Linux<E> {
     /// Speaks with other peers, or otherwise, from now on.
     fn use_new_peering(&mut self) {
         self.peers.update();
-        if let (Some(_), Some((routes, farewell, form, patience))) =
-            (self.armed, self.farewell.take())
-        {
-            self.arm(&routes, &farewell, form, patience);
+        if let (Some(_), Some(parting)) = (self.armed, self.parting.take()) {
+            self.arm(&parting);
         }
     }
 
@@ -519,40 +519,36 @@ impl<E: Executor> Platform for Linux<E> {
         let mac = self.watch.interface().mac;
         self.watch_for(addresses);
         let Some(sockets) = &self.sockets else { return };
-        for address in addresses {
+        // The answers of the other family would not be heard.
+        let family = self.family();
+        for address in addresses.iter().filter(|address| Family::of(**address) == family) {
             if let Err(error) = sockets.frames.send(&who_has(mac, None, *address)) {
                 tracing::debug!(%address, %error, "cannot ask who has an address");
             }
         }
     }
 
-    fn arm(
-        &mut self,
-        routes: &[Route],
-        farewell: &Advertisement,
-        form: ChecksumForm,
-        patience: Duration,
-    ) {
+    fn arm(&mut self, parting: &Parting) {
         let Ok(index) = self.index() else { return };
         if let Err(error) = self.sockets() {
             tracing::warn!(%error, "cannot arm the guard");
             return;
         }
         let adverts = &self.sockets.as_ref().expect("opened above").adverts;
-        let messages = self.peers.write(farewell, form).into_iter();
+        let messages = self.peers.write(&parting.farewell, parting.form).into_iter();
         let farewells =
             messages.map(|(to, message)| Farewell { to: adverts.socket_address(to), message });
-        let addresses = farewell.addresses.iter().map(|ip| removal_request(index, *ip));
-        let removals = routes.iter().map(|route| route_removal_request(index, route));
+        let routes = parting.routes.iter().map(|route| route_removal_request(index, route));
         let will = Will {
-            removals: removals.chain(addresses).collect(),
+            route_removals: routes.collect(),
+            addresses: parting.addresses.clone(),
             farewells: farewells.collect(),
-            patience,
+            patience: parting.patience,
         };
         let router = RouterId { index, family: self.family(), vrid: self.vrid };
         self.executor.arm(router, &will, adverts.sender());
         self.armed = Some(router);
-        self.farewell = Some((routes.to_vec(), farewell.clone(), form, patience));
+        self.parting = Some(parting.clone());
     }
 
     fn beat(&mut self) {

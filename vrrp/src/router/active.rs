@@ -107,7 +107,7 @@ impl VirtualRouter {
         now: Instant,
     ) {
         let settings = self.config.link(link);
-        if !active.holds_addresses() || !settings.addresses().contains(&address) {
+        if !active.holds_addresses() || !settings.held().contains(&address) {
             return;
         }
         let lease = settings.lease();

@@ -90,8 +90,8 @@ impl VirtualRouter {
 
     /// By its own address the router that was active shows who it is.
     fn ask(&mut self, link: LinkId, peer: Option<IpAddr>) {
-        let addresses = self.config.link(link).addresses().iter().take(ASKED_MAX);
-        let addresses = addresses.copied().chain(peer).collect();
+        let addresses = self.config.link(link).held().into_iter().take(ASKED_MAX);
+        let addresses = addresses.chain(peer).collect();
         self.actions.push(Action::Ask { link, addresses });
     }
 
@@ -119,7 +119,7 @@ impl VirtualRouter {
     }
 
     fn is_ours(&self, answer: &Answer) -> bool {
-        self.config.link(answer.link).addresses().contains(&answer.address)
+        self.config.link(answer.link).held().contains(&answer.address)
     }
 
     /// Whether it is the router that was active: it also has that one's address, or that of the virtual router (RFC

@@ -64,10 +64,9 @@ impl VirtualRouter {
         now: Instant,
     ) {
         let (before, after) = (old.link(link), self.config.link(link));
-        let addresses_changed = before.addresses() != after.addresses();
         let routes_changed = before.routes() != after.routes() && active.holds_addresses();
-        let holding_changed = addresses_changed && active.holds_addresses();
-        let advert_changed = addresses_changed
+        let holding_changed = before.held() != after.held() && active.holds_addresses();
+        let advert_changed = before.addresses() != after.addresses()
             || old.priority() != self.config.priority()
             || before.interval() != after.interval();
         let holding = active.on(link);
@@ -98,10 +97,10 @@ impl VirtualRouter {
             }
         }
         for link in self.config.link_ids() {
-            let kept = self.config.link(link).addresses();
-            let is_dropped = |address: &&IpAddr| !kept.contains(address);
-            let dropped = old.link(link).addresses().iter().filter(is_dropped);
-            let addresses: Vec<_> = dropped.copied().collect();
+            let kept = self.config.link(link).held();
+            let is_dropped = |address: &IpAddr| !kept.contains(address);
+            let before = old.link(link).held();
+            let addresses: Vec<_> = before.into_iter().filter(is_dropped).collect();
             if !addresses.is_empty() {
                 self.actions.push(Action::RemoveAddresses { link, addresses });
             }

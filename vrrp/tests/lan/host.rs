@@ -158,7 +158,7 @@ impl Host {
     /// What the settings in force say that it holds while active.
     pub fn places(&self) -> impl Iterator<Item = Place> {
         let links = self.config().link_ids().zip(self.config().links());
-        links.flat_map(|(id, link)| link.addresses().iter().map(move |&address| (id, address)))
+        links.flat_map(|(id, link)| link.held().into_iter().map(move |address| (id, address)))
     }
 
     /// Sockets take so much; what the kernel tells of links and addresses is always current.

@@ -110,7 +110,7 @@ impl World {
         if !self.hosts[from].carries(link) {
             return;
         }
-        let ours: Vec<_> = self.hosts[from].config().link(link).addresses().to_vec();
+        let ours = self.hosts[from].config().link(link).held();
         for &address in addresses {
             for to in (0..self.hosts.len()).filter(|&to| to != from) {
                 let host = &self.hosts[to];

@@ -174,7 +174,9 @@ impl LinkHabits {
         };
         let addresses = if deviates(rng) { &[100][..] } else { &[100, 101] };
         let addresses = addresses.iter().map(|&last| host_on(id, last)).collect();
+        let excluded = if rng.percent(20) { vec![host_on(id, 150)] } else { Vec::new() };
         let link = LinkConfig::new(vrid(), host_on(id, source(id, index)), addresses)
+            .and_then(|link| link.with_excluded(excluded))
             .expect("valid addresses")
             .with_interval(interval(milliseconds))
             .expect("sayable in version 3")

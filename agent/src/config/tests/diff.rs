@@ -85,6 +85,7 @@ fn routers() -> impl Strategy<Value = Vec<Router>> {
                     vrid: Vrid::new(vrid).expect("from 1 on"),
                     interface,
                     addresses: vec![format!("10.0.0.{host}/24").parse().expect("an address")],
+                    excluded: Vec::new(),
                     priority: Priority::DEFAULT,
                     interval: if fast { Interval::DEFAULT } else { Interval::MAX_V3 },
                     preempt: Preempt::Never,

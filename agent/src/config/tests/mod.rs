@@ -5,6 +5,7 @@
 mod accepted;
 mod backends;
 mod diff;
+mod excluded;
 mod frontends;
 mod groups;
 mod hooks;

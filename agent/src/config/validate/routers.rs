@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use toml::Spanned;
-use vrrp::{Family, Priority};
+use vrrp::{EXCLUDED_MAX, Family, Priority};
 
 use crate::config::cidr::Cidr;
 use crate::config::diagnostic::Diagnostic;
@@ -43,6 +43,7 @@ pub(super) fn router(file: &File, table: &RouterTable, node: &NodeTable) -> Opti
         vrid: *table.vrid.as_ref()?.get_ref(),
         interface: table.interface.as_ref()?.get_ref().clone(),
         addresses: table.addresses.as_ref()?.iter().map(|address| *address.get_ref()).collect(),
+        excluded: table.excluded.iter().map(|address| *address.get_ref()).collect(),
         priority: *priority(table, node)?.get_ref(),
         interval: *table.advert_interval.get_ref(),
         preempt: *table.preempt.get_ref(),
@@ -92,10 +93,17 @@ fn addresses_differ(file: &File, problems: &mut Vec<Diagnostic>) {
 
 /// Every virtual address of the file.
 pub(super) fn virtual_addresses(file: &File) -> impl Iterator<Item = &Spanned<Cidr>> {
-    file.routers.iter().flat_map(|router| router.addresses.iter().flatten())
+    file.routers.iter().flat_map(|router| router.addresses.iter().flatten().chain(&router.excluded))
 }
 
 fn addresses_fit(router: &RouterTable, problems: &mut Vec<Diagnostic>) {
+    if let Some(excess) = router.excluded.get(EXCLUDED_MAX) {
+        let message = format!("a virtual router holds at most {EXCLUDED_MAX} excluded addresses");
+        problems.push(
+            Diagnostic::new(excess.span(), message)
+                .hint("put the others into another `[[virtual_router]]`, of the same `group`"),
+        );
+    }
     let Some(excess) = router.addresses.as_ref().and_then(|all| all.get(ADDRESSES_MAX)) else {
         return;
     };
@@ -104,7 +112,7 @@ fn addresses_fit(router: &RouterTable, problems: &mut Vec<Diagnostic>) {
             excess.span(),
             format!("a virtual router carries at most {ADDRESSES_MAX} addresses"),
         )
-        .hint("put the others into another `[[virtual_router]]` with a VRID of its own"),
+        .hint("put the others into `excluded`, or into another `[[virtual_router]]`"),
     );
 }
 
@@ -163,6 +171,12 @@ fn check_place(
         (&place, &router.interface, router.transport)
     {
         problems.extend(place.has_network(name));
+    }
+    for virt in &router.excluded {
+        let family = Family::of(virt.get_ref().address);
+        let place = interface.map(|interface| Place::new(file, router, this, interface, family));
+        let problem = not_of_a_node(file, router, virt).or_else(|| place?.foreign(virt));
+        problems.extend(problem);
     }
     for virt in router.addresses.iter().flatten() {
         let problem = not_of_a_node(file, router, virt).or_else(|| place.as_ref()?.judge(virt));
@@ -246,6 +260,12 @@ impl<'a> Place<'a> {
             return None;
         }
         self.ownership(virt).or_else(|| self.network(virt))
+    }
+
+    /// An excluded address may be in a network that is routed to us, or in none of its family.
+    fn foreign(&self, virt: &Spanned<Cidr>) -> Option<Diagnostic> {
+        let is_around = self.lasting.iter().any(|own| own.contains(virt.get_ref().address));
+        if is_around { self.judge(virt) } else { None }
     }
 
     fn ownership(&self, virt: &Spanned<Cidr>) -> Option<Diagnostic> {
