@@ -20,9 +20,9 @@ pub struct Conflict {
 }
 
 impl Conflict {
-    /// A claim is part of the conflict before if that is not over and is with the same host.
+    /// A claim is part of the conflict before if that is with the same host.
     pub(crate) fn heard(before: Option<Self>, address: IpAddr, mac: Mac, now: Instant) -> Self {
-        let goes_on = before.filter(|conflict| conflict.mac == mac && !conflict.is_over(now));
+        let goes_on = before.filter(|conflict| conflict.mac == mac);
         let since = goes_on.map_or(now, |conflict| conflict.since);
         Self { address, mac, since, heard_at: now }
     }
@@ -40,5 +40,5 @@ impl fmt::Display for Conflict {
     }
 }
 
-/// A conflict of which nothing is heard for this long is over.
-pub const CONFLICT_OVER: Duration = Duration::from_secs(10);
+/// A conflict of which nothing is heard for this long is over: several questions in a row were not answered.
+pub const CONFLICT_OVER: Duration = Duration::from_secs(3);

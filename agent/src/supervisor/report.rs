@@ -229,14 +229,12 @@ fn router_status(
             reason: transition.reason.to_string(),
             ago_ms: ms(since(transition.at)),
         }),
-        conflict: link.conflict.filter(|conflict| since(conflict.heard_at) < CONFLICT_SHOWN).map(
-            |conflict| ConflictStatus {
-                address: conflict.address,
-                mac: conflict.mac.to_string(),
-                since_ms: ms(since(conflict.since)),
-                heard_ms: ms(since(conflict.heard_at)),
-            },
-        ),
+        conflict: link.conflict.map(|conflict| ConflictStatus {
+            address: conflict.address,
+            mac: conflict.mac.to_string(),
+            since_ms: ms(since(conflict.since)),
+            heard_ms: ms(since(conflict.heard_at)),
+        }),
         counters: counters(link, group.scheduling_delay_max),
     }
 }
@@ -272,9 +270,6 @@ fn counters(link: &LinkStatus, scheduling_delay_max: Duration) -> CounterStatus 
 
 /// How long a refusal counts as a problem.
 const REFUSALS_SHOWN_MS: u64 = 60_000;
-
-/// How long a conflict stays in sight after the last claim: longer than the time between two questions.
-const CONFLICT_SHOWN: Duration = Duration::from_secs(60);
 
 fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)

@@ -36,6 +36,7 @@ impl VirtualRouter {
             } else {
                 ActiveState::begin(&self.config, now)
             };
+            self.forget_conflicts();
             for rival in self.rivals(&backup).collect::<Vec<_>>() {
                 self.note_conflict(rival, now);
                 active.on(rival.link).defend(now);

@@ -49,6 +49,7 @@ impl VirtualRouter {
     }
 
     pub(super) fn hear_in_backup(&mut self, mut backup: BackupState, link: LinkId, peer: &Peer) {
+        self.links[link.index()].conflict = None;
         backup.hear(&self.config, link, peer);
         self.state = State::Backup(backup);
     }

@@ -146,6 +146,13 @@ impl VirtualRouter {
         link.conflict = Some(Conflict::heard(link.conflict, address, mac, now));
     }
 
+    /// Strangers that kept us from a claim before do not answer any more.
+    pub(super) fn forget_conflicts(&mut self) {
+        for link in &mut self.links {
+            link.conflict = None;
+        }
+    }
+
     /// Announces again, soon, and asks from time to time whether that has helped.
     pub(super) fn hear_claim_in_active(
         &mut self,
@@ -169,10 +176,11 @@ impl VirtualRouter {
         self.state = State::Active(active);
     }
 
-    /// While nobody else claims the addresses there is nothing to ask.
+    /// Whoever does not answer any more has given the addresses up.
     pub(super) fn ask_rival(&mut self, link: LinkId, now: Instant) -> bool {
-        let conflict = self.links[link.index()].conflict;
-        let goes_on = conflict.is_some_and(|conflict| !conflict.is_over(now));
+        let conflict = &mut self.links[link.index()].conflict;
+        *conflict = conflict.filter(|conflict| !conflict.is_over(now));
+        let goes_on = conflict.is_some();
         if goes_on {
             self.ask(link, None);
         }
