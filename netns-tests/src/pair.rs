@@ -96,13 +96,17 @@ impl Pair {
         self.lab.clock.now()
     }
 
-    /// Waits until `active` is active and serves, and the other box could take over at once.
+    /// Waits until `active` is active and serves, and the other box has heard it and could take over at once.
     ///
     /// # Errors
     /// When that does not come about.
     pub async fn settled(&self, active: usize) -> Result<()> {
         self.wait_for_role(active, RouterState::Active, "serving").await?;
-        self.wait_for_role(1 - active, RouterState::Backup, "standby").await
+        self.wait_for_role(1 - active, RouterState::Backup, "standby").await?;
+        self.wait_for(1 - active, "it has heard the other box", |status| {
+            status.virtual_routers.iter().all(|router| router.peer.is_some()).then_some(())
+        })
+        .await
     }
 
     async fn wait_for_role(&self, number: usize, state: RouterState, worker: &str) -> Result<()> {

@@ -17,17 +17,8 @@ use crate::verdict::Verdict;
 /// When it cannot be brought to its end.
 pub async fn run(binary: PathBuf) -> Result<Verdict> {
     let mut pair = Pair::idle(&binary, Settings::default()).await?;
-    let verdict = missing_interface(&mut pair, Verdict::default()).await?;
-    let verdict = port_in_use(&mut pair, verdict).await?;
+    let verdict = port_in_use(&mut pair, Verdict::default()).await?;
     unreadable(&mut pair, verdict).await
-}
-
-async fn missing_interface(pair: &mut Pair, verdict: Verdict) -> Result<Verdict> {
-    let text = pair.settings.to_toml().replace("eth0", "eth9");
-    let file = pair.config().with_file_name("missing-interface.toml");
-    std::fs::write(&file, text).or_fail("cannot write the config")?;
-    let answer = run_with(pair, &file).await?;
-    Ok(refuses(verdict, "a missing interface", &answer, &["eth9", "missing-interface.toml:"]))
 }
 
 async fn port_in_use(pair: &mut Pair, verdict: Verdict) -> Result<Verdict> {
