@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use crate::failure::{OrFail, Result};
+use crate::failure::Result;
 use crate::lab::PORT;
 use crate::lab::server::Server;
 use crate::pair::{A, Pair};
