@@ -37,7 +37,7 @@ impl Arrivals {
     }
 }
 
-/// So many packets find room in the [buffer](super::BUFFER) of a socket, whatever their size.
+/// So many packets find room in the buffer of a socket, whatever their size.
 pub(super) const SURE_TO_FIT: u32 = 64;
 
 #[cfg(test)]
