@@ -9,6 +9,7 @@ use crate::bind;
 use crate::config::{self, Config, Diagnostic, Diagnostics, Hook, NodeChoice, Source};
 use crate::control::{self, Reply, Request};
 use crate::host::{self, HostFacts};
+use crate::keys;
 use crate::track;
 
 /// Checks the file as the named node, or as the one with this host's name, and says what is wrong.
@@ -31,10 +32,12 @@ pub(crate) fn problems_in(
     node: &NodeChoice,
     host: &HostFacts,
 ) -> Result<Config, Diagnostics> {
-    let config = config::load(source, node, host)?;
+    let mut config = config::load(source, node, host)?;
     let problems: Vec<_> = match host {
         HostFacts::Known { .. } => {
-            config.hooks().filter_map(refusal_of).chain(track::command_problems(&config)).collect()
+            let keys = keys::read(&mut config).into_iter();
+            let hooks = config.hooks().filter_map(refusal_of);
+            keys.chain(hooks).chain(track::command_problems(&config)).collect()
         }
         HostFacts::Unknown => Vec::new(),
     };

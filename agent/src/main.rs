@@ -19,6 +19,7 @@ mod guard;
 mod hooks;
 mod host;
 mod ipc;
+mod keys;
 mod logging;
 mod privilege;
 mod realtime;

@@ -186,6 +186,14 @@ pub(crate) struct CounterStatus {
     pub(crate) interval_errors: u64,
     #[serde(default)]
     pub(crate) source_errors: u64,
+    #[serde(default)]
+    pub(crate) hmac_missing: u64,
+    #[serde(default)]
+    pub(crate) hmac_failures: u64,
+    #[serde(default)]
+    pub(crate) hmac_replays: u64,
+    #[serde(default)]
+    pub(crate) hmac_unsigned: u64,
     /// The longest time that a timer was honoured late.
     pub(crate) scheduling_delay_max_us: u64,
 }

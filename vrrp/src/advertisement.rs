@@ -23,6 +23,7 @@ use crate::auth::{AUTH_LEN, Auth};
 use crate::checksum::CHECKSUM;
 pub use crate::checksum::ChecksumForm;
 use crate::envelope::Envelope;
+use crate::hmac::HmacError;
 use crate::types::{Interval, Priority, Vrid};
 
 /// What an active router says about itself.
@@ -86,6 +87,9 @@ pub enum DecodeError {
     /// The sender is none of the peers. Not for the decoder to say, but for the host, which knows them.
     #[error("`{0}` is no peer")]
     Source(IpAddr),
+    /// The sender did not prove that he has the key, or that the packet is new. Not for the decoder to say, either.
+    #[error("{0}")]
+    Hmac(HmacError),
 }
 
 impl Advertisement {

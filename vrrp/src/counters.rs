@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use crate::advertisement::DecodeError;
+use crate::hmac::HmacError;
 
 /// Events of one virtual router since it was made. They only grow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,6 +64,14 @@ pub struct DecodeErrors {
     pub interval_errors: u64,
     /// From somebody who is no peer.
     pub source_errors: u64,
+    /// Without an HMAC, though one is asked for.
+    pub hmac_missing: u64,
+    /// With an HMAC that is wrong, or by an unknown key.
+    pub hmac_failures: u64,
+    /// With an HMAC that is right, and heard before.
+    pub hmac_replays: u64,
+    /// Not refused: without an HMAC where we have keys and ask for none.
+    pub hmac_unsigned: u64,
     /// The last one that was well-formed and refused for its sender.
     pub last_refusal: Option<Refusal>,
 }
@@ -93,6 +102,11 @@ impl DecodeErrors {
             DecodeError::NoAddress | DecodeError::FirstAddress(_) => &mut self.address_list_errors,
             DecodeError::Interval => &mut self.interval_errors,
             DecodeError::Source(_) => &mut self.source_errors,
+            DecodeError::Hmac(HmacError::Missing) => &mut self.hmac_missing,
+            DecodeError::Hmac(HmacError::Replay) => &mut self.hmac_replays,
+            DecodeError::Hmac(
+                HmacError::Malformed | HmacError::UnknownKey(_) | HmacError::Mismatch,
+            ) => &mut self.hmac_failures,
         };
         *counter += 1;
     }

@@ -58,19 +58,19 @@ pub enum Authenticity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum HmacError {
     /// There is no trailer.
-    #[error("has no HMAC")]
+    #[error("its HMAC is missing")]
     Missing,
     /// The trailer is of a type that we do not know.
-    #[error("has an HMAC of an unknown kind")]
+    #[error("its HMAC is of an unknown kind")]
     Malformed,
     /// The trailer names a key that we do not have.
-    #[error("is signed with key `{0}`, which is unknown here")]
+    #[error("its HMAC is by key `{0}`, which is unknown here")]
     UnknownKey(u8),
     /// The sender has another key of this number, or the message was changed.
-    #[error("has a wrong HMAC")]
+    #[error("its HMAC is wrong: do both boxes have the same key?")]
     Mismatch,
     /// The sender has sent a newer one before.
-    #[error("is older than one heard before")]
+    #[error("its HMAC is an old one: was its clock put back?")]
     Replay,
 }
 

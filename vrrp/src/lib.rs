@@ -92,7 +92,7 @@ pub use family::{Family, MULTICAST_GROUP, MULTICAST_GROUP_V6};
 pub use mac::Mac;
 pub use neighbour::{ARP_FRAME_LEN, Neighbour, who_has};
 pub use peer::Peer;
-pub use peering::{Peering, Transport};
+pub use peering::{Authentication, Peering, Transport};
 pub use route::{ROUTES_MAX, Route};
 pub use router::{Question, VirtualRouter};
 pub use state::{ActiveState, BackupState, InitializeState, State};

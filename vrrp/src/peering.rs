@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::family::Family;
+use crate::hmac::{HmacKeys, HmacMode};
 
 /// How advertisements reach the other routers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,9 +42,21 @@ pub struct Peering {
     pub transport: Transport,
     /// Whether each peer of unicast is sent the form of checksum that it sends itself.
     pub mirrors_checksums: bool,
+    /// What is signed, with which keys; nothing if there are none.
+    pub authentication: Option<Authentication>,
+}
+
+/// What is signed, and with which keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authentication {
+    /// What is signed, and what is accepted.
+    pub mode: HmacMode,
+    /// The first one signs.
+    pub keys: HmacKeys,
 }
 
 impl Peering {
     /// That of RFC 9568.
-    pub const MULTICAST: Self = Self { transport: Transport::Multicast, mirrors_checksums: false };
+    pub const MULTICAST: Self =
+        Self { transport: Transport::Multicast, mirrors_checksums: false, authentication: None };
 }

@@ -3,6 +3,7 @@
 //! Every value keeps its place, for the rules in [`validate`](super::validate).
 //! A field that is `None` though the file must have it has already been reported.
 
+mod hmac;
 mod hooks;
 mod route;
 mod track;
@@ -16,6 +17,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 use vrrp::{Checksum, Interval, Password, Preempt, Priority, Vrid};
 
+pub(super) use hmac::{HmacTable, KeyTable};
 pub(super) use hooks::{HookTable, HooksTable};
 pub(super) use route::RouteTable;
 
@@ -122,6 +124,7 @@ pub(super) struct RouterTable {
     pub(super) checksum: Option<Spanned<Checksum>>,
     pub(super) routes: Vec<RouteTable>,
     pub(super) hooks: Option<HooksTable>,
+    pub(super) auth_hmac: Option<HmacTable>,
     pub(super) transport: TransportKind,
     /// By the names of the nodes.
     pub(super) sources: Vec<(Spanned<String>, Spanned<IpAddr>)>,
@@ -171,6 +174,7 @@ impl RouterTable {
             checksum: reader.optional("checksum", value::one_of(CHECKSUMS)),
             routes: reader.tables("routes", RouteTable::read),
             hooks: reader.table("hooks", HooksTable::read),
+            auth_hmac: reader.table("auth_hmac", HmacTable::read),
             transport: reader
                 .optional("transport", value::one_of(TRANSPORTS))
                 .map_or_else(TransportKind::default, Spanned::into_inner),

@@ -29,12 +29,12 @@ mod value;
 pub(crate) use cidr::Cidr;
 pub(crate) use diagnostic::{Diagnostic, Diagnostics};
 pub(crate) use diff::{Change, diff};
-#[cfg(test)]
-pub(crate) use model::Url;
 pub(crate) use model::{
-    Bind, CommandLine, Config, Gateway, GatewayMethod, Hook, Hooks, Http, Probe, Process, Router,
-    RouterKey, Sampling, Stage, Track,
+    AuthHmac, Bind, CommandLine, Config, Gateway, GatewayMethod, Hook, Hooks, Http, KeyFile, Probe,
+    Process, Router, RouterKey, Sampling, Stage, Track,
 };
+#[cfg(test)]
+pub(crate) use model::{Place, Url};
 pub(crate) use source::Source;
 
 use crate::host::HostFacts;

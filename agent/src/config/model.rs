@@ -5,12 +5,14 @@ mod track;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use vrrp::hmac::{HmacKeys, HmacMode};
 use vrrp::linux::SourceRules;
 use vrrp::{
-    Checksum, ConfigError, Family, Interval, LinkConfig, Peering, Preempt, Priority, Route,
-    Version, Vrid,
+    Authentication, Checksum, ConfigError, Family, Interval, LinkConfig, Peering, Preempt,
+    Priority, Route, Version, Vrid,
 };
 
 pub(crate) use hooks::{Hook, Hooks, Stage};
@@ -109,6 +111,30 @@ pub(crate) struct Router {
     pub(crate) transport: Transport,
     /// What moves its priority, or takes it out of the election.
     pub(crate) tracks: Vec<Track>,
+    /// The keys that authenticate its advertisements, if there are any.
+    pub(crate) auth_hmac: Option<AuthHmac>,
+}
+
+/// What is signed, and by which keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AuthHmac {
+    /// What is signed, and what is accepted.
+    pub(crate) mode: HmacMode,
+    /// Where the keys are.
+    pub(crate) files: Vec<KeyFile>,
+    /// What is in the files, once they are read: the worker does not read them.
+    pub(crate) keys: Option<HmacKeys>,
+}
+
+/// Where a key is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeyFile {
+    /// Its number.
+    pub(crate) id: u8,
+    /// The file with the secret.
+    pub(crate) path: PathBuf,
+    /// Where the config says so.
+    pub(crate) place: Place,
 }
 
 /// How advertisements reach the other boxes.
@@ -148,7 +174,10 @@ impl Router {
             Transport::Unicast { peers, .. } => vrrp::Transport::Unicast(peers.clone()),
         };
         let mirrors_checksums = self.version == Version::V3 { checksum: Checksum::Auto };
-        Peering { transport, mirrors_checksums }
+        let authentication = self.auth_hmac.as_ref().and_then(|auth| {
+            auth.keys.clone().map(|keys| Authentication { mode: auth.mode, keys })
+        });
+        Peering { transport, mirrors_checksums, authentication }
     }
 
     /// The link of an election, which sends with unicast from the address in the file, else from what the host chooses.

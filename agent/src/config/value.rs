@@ -7,6 +7,7 @@ pub(super) mod track;
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::de::DeValue;
@@ -185,6 +186,15 @@ pub(super) fn network(value: &DeValue<'_>) -> Parsed<Cidr> {
             .hint(format!("its network is `{}`", cidr.network())));
     }
     Ok(cidr)
+}
+
+/// The absolute path of a file.
+pub(super) fn path(value: &DeValue<'_>) -> Parsed<PathBuf> {
+    let text = text(value, "a path")?;
+    if !text.starts_with('/') {
+        return Err(Flaw::new(text, "is no absolute path").hint("it begins with `/`"));
+    }
+    Ok(text.into())
 }
 
 /// An address of a host.

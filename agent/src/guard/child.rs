@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -18,10 +19,11 @@ use rustix::net::{
 };
 use rustix::process::{PidfdFlags, getppid, pidfd_open, set_parent_process_death_signal};
 use rustix::thread::{CapabilitySet, set_name};
+use vrrp::hmac::{HmacKey, Sequence};
 use vrrp::linux::removal_request;
 
 use super::alarm::Alarm;
-use super::{DESCRIPTORS_MAX, ORDER_MAX, Order, Slot};
+use super::{DESCRIPTORS_MAX, ORDER_MAX, Order, SealOrder, Slot};
 use crate::logging;
 use crate::privilege;
 use crate::realtime;
@@ -44,9 +46,46 @@ const END_DEADLINE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 pub(super) struct Will {
     pub(super) removals: Vec<Vec<u8>>,
     pub(super) farewells: Vec<(SocketAddr, Vec<u8>)>,
+    seal: Option<Seal>,
     sender: OwnedFd,
     /// Rings when the supervisor hangs; without one it can only die.
     pub(super) alarm: Option<Alarm>,
+}
+
+impl Will {
+    /// Signs the farewells, in place.
+    fn seal(&mut self) {
+        let Some(Seal { key, source, after }) = &self.seal else { return };
+        let sequence = after.next(clock());
+        for (to, farewell) in &mut self.farewells {
+            key.seal(farewell, *source, to.ip(), sequence);
+        }
+    }
+}
+
+/// How to sign farewells.
+struct Seal {
+    key: HmacKey,
+    source: IpAddr,
+    /// What the supervisor has surely not signed yet, unless the clock was put back since.
+    after: Sequence,
+}
+
+impl Seal {
+    fn new(order: SealOrder) -> Option<Self> {
+        let SealOrder { id, secret, source, after } = order;
+        let after = Sequence::from(after.wrapping_add(AHEAD));
+        Some(Self { key: HmacKey::new(id, &secret)?, source, after })
+    }
+}
+
+/// So many advertisements leave at most before the will is made anew, if each only counts up because the clock stands
+/// still or was put back. 4 ms of a clock.
+const AHEAD: u64 = 1 << 24;
+
+#[expect(clippy::disallowed_methods, reason = "sequences follow the time of day")]
+fn clock() -> Sequence {
+    Sequence::at(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 /// What the supervisor wants to be done, for each of its virtual routers that hold addresses.
@@ -80,8 +119,9 @@ pub(crate) fn run() -> io::Result<()> {
     set_parent_process_death_signal(Some(PARENT_DIED))?;
     let _logs = logging::start();
 
-    let wills = attend(&death, &supervisor, &kernel)?;
+    let mut wills = attend(&death, &supervisor, &kernel)?;
     remove_addresses(wills.values(), &kernel);
+    wills.values_mut().for_each(Will::seal);
     say_farewell(wills.iter(), "supervisor died");
     // A last request of its VRRP thread may have been under way when it was killed.
     await_end_of(&supervisor);
@@ -117,7 +157,7 @@ fn attend(death: &SignalFd, supervisor: &OwnedFd, kernel: &OwnedFd) -> io::Resul
                 Err(error) => tracing::warn!(%error, "order not understood"),
             },
             Some(News::Death) => return Ok(wills),
-            Some(News::Silence) => let_go_of_silent(&wills, kernel),
+            Some(News::Silence) => let_go_of_silent(&mut wills, kernel),
             None => {}
         }
     }
@@ -150,7 +190,9 @@ fn wait(
 }
 
 /// Once for every silence: the supervisor may wake up, and arms us again when it is active again.
-fn let_go_of_silent(wills: &Wills, kernel: &OwnedFd) {
+fn let_go_of_silent(wills: &mut Wills, kernel: &OwnedFd) {
+    // Those that are not silent are sealed again at their time.
+    wills.values_mut().for_each(Will::seal);
     let silent = silent(wills);
     remove_addresses(silent.iter().map(|(_, will)| *will), kernel);
     say_farewell(silent.into_iter(), "supervisor hangs");
@@ -164,11 +206,14 @@ pub(super) fn silent(wills: &Wills) -> Vec<(&Slot, &Will)> {
 pub(super) fn obey(wills: &mut Wills, order: Order, descriptors: Vec<OwnedFd>) {
     let mut descriptors = descriptors.into_iter();
     match (order, descriptors.next()) {
-        (Order::Arm { slot, route_removals, addresses, farewells }, Some(sender)) => {
+        (Order::Arm { slot, route_removals, addresses, farewells, seal }, Some(sender)) => {
             let addresses = addresses.into_iter().map(|ip| removal_request(slot.index, ip));
             let removals = route_removals.into_iter().chain(addresses).collect();
             let alarm = descriptors.next().map(Alarm::from);
-            wills.insert(slot, Will { removals, farewells, sender, alarm });
+            wills.insert(
+                slot,
+                Will { removals, farewells, seal: seal.and_then(Seal::new), sender, alarm },
+            );
         }
         (Order::Arm { slot, .. }, None) => tracing::warn!(?slot, "will without a socket"),
         (Order::Disarm { slot }, _) => {

@@ -40,12 +40,22 @@ enum Order {
         route_removals: Vec<Vec<u8>>,
         addresses: Vec<IpAddr>,
         farewells: Vec<(SocketAddr, Vec<u8>)>,
+        seal: Option<SealOrder>,
     },
     /// Forget what was said of this virtual router.
     Disarm { slot: Slot },
 }
 
-/// A farewell may contain a password.
+/// How to sign a farewell when it is sent.
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
+struct SealOrder {
+    id: u8,
+    secret: Vec<u8>,
+    source: IpAddr,
+    after: u64,
+}
+
+/// A farewell may contain a password, and a seal a key.
 impl fmt::Debug for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

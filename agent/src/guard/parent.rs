@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use vrrp::linux::{Executor, RouterId, Will};
 
 use super::alarm::Alarm;
-use super::{DESCRIPTORS_MAX, Order, Slot};
+use super::{DESCRIPTORS_MAX, Order, SealOrder, Slot};
 use crate::realtime;
 
 /// A running guard.
@@ -125,6 +125,12 @@ impl Executor for Guard {
             route_removals: will.route_removals.clone(),
             addresses: will.addresses.clone(),
             farewells: will.farewells.iter().map(|f| (f.to, f.message.clone())).collect(),
+            seal: will.seal.as_ref().map(|seal| SealOrder {
+                id: seal.key.id(),
+                secret: seal.key.secret().to_vec(),
+                source: seal.source,
+                after: seal.after.value(),
+            }),
         };
         let watches = self.0.watches.borrow();
         let alarm = watches.get(&slot).map(|watch| watch.alarm.as_fd());

@@ -263,6 +263,10 @@ fn counters(link: &LinkStatus, scheduling_delay_max: Duration) -> CounterStatus 
         invalid_auth_type: errors.invalid_auth_type,
         interval_errors: errors.interval_errors,
         source_errors: errors.source_errors,
+        hmac_missing: errors.hmac_missing,
+        hmac_failures: errors.hmac_failures,
+        hmac_replays: errors.hmac_replays,
+        hmac_unsigned: errors.hmac_unsigned,
         scheduling_delay_max_us: u64::try_from(scheduling_delay_max.as_micros())
             .unwrap_or(u64::MAX),
     }

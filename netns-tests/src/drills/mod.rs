@@ -15,6 +15,7 @@ pub mod failover;
 pub mod faults;
 pub mod frozen;
 pub mod guard;
+pub mod hmac;
 pub mod hooks;
 pub mod inspection;
 pub mod interop;
@@ -88,6 +89,7 @@ pub const DRILLS: &[Drill] = &[
     Drill { name: "reload", needs: &[], run: |binary| reload::run(binary).boxed_local() },
     Drill { name: "bad_config", needs: &[], run: |b| bad_config::run(b).boxed_local() },
     Drill { name: "privileges", needs: &[], run: |b| privileges::run(b).boxed_local() },
+    Drill { name: "hmac", needs: &[], run: |binary| hmac::run(binary).boxed_local() },
     Drill { name: "unicast", needs: &[], run: |binary| unicast::run(binary).boxed_local() },
     Drill { name: "ipv6", needs: &[], run: |binary| ipv6::run(binary).boxed_local() },
     Drill {

@@ -48,6 +48,7 @@ use crate::checksum::ChecksumForm;
 use crate::counters::DecodeErrors;
 use crate::event::{Event, LinkState};
 use crate::family::Family;
+use crate::hmac::{HmacKey, Sequence};
 use crate::mac::Mac;
 use crate::neighbour::who_has;
 use crate::peering::Peering;
@@ -67,6 +68,8 @@ pub struct Will {
     pub addresses: Vec<IpAddr>,
     /// The advertisement with priority 0, for each destination.
     pub farewells: Vec<Farewell>,
+    /// What is to be done to the farewells before they are sent.
+    pub seal: Option<Seal>,
     /// Without a beat for this long the process counts as hung: as long as it takes until it would call itself late.
     pub patience: Duration,
 }
@@ -78,6 +81,17 @@ pub struct Farewell {
     pub to: SocketAddr,
     /// The payload.
     pub message: Vec<u8>,
+}
+
+/// How to sign payloads that end with room for a trailer, when they are sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seal {
+    /// The key to sign with.
+    pub key: HmacKey,
+    /// The source of the packets.
+    pub source: IpAddr,
+    /// What the signer signed last.
+    pub after: Sequence,
 }
 
 impl fmt::Debug for Farewell {
@@ -535,7 +549,7 @@ impl<E: Executor> Platform for Linux<E> {
             return;
         }
         let adverts = &self.sockets.as_ref().expect("opened above").adverts;
-        let messages = self.peers.write(&parting.farewell, parting.form).into_iter();
+        let messages = self.peers.prepare(&parting.farewell, parting.form).into_iter();
         let farewells =
             messages.map(|(to, message)| Farewell { to: adverts.socket_address(to), message });
         let routes = parting.routes.iter().map(|route| route_removal_request(index, route));
@@ -543,6 +557,7 @@ impl<E: Executor> Platform for Linux<E> {
             route_removals: routes.collect(),
             addresses: parting.addresses.clone(),
             farewells: farewells.collect(),
+            seal: self.peers.seal(),
             patience: parting.patience,
         };
         let router = RouterId { index, family: self.family(), vrid: self.vrid };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
@@ -11,7 +11,9 @@ use crate::checksum::ChecksumForm;
 use crate::counters::{DecodeErrors, Refusal};
 use crate::envelope::Envelope;
 use crate::family::Family;
-use crate::peering::Peering;
+use crate::hmac::{Authenticator, Authenticity, Sequence, TRAILER_LEN};
+use crate::linux::Seal;
+use crate::peering::{Authentication, Peering};
 
 /// The other routers of one virtual router.
 #[derive(Debug)]
@@ -22,6 +24,9 @@ pub(super) struct Peers {
     /// In which form each peer of unicast was heard last.
     forms: BTreeMap<IpAddr, ChecksumForm>,
     errors: DecodeErrors,
+    authenticator: Option<Authenticator>,
+    /// The last one that was sent, or when there was none yet.
+    sequence: Sequence,
 }
 
 /// A valid advertisement of somebody who may send it.
@@ -35,7 +40,17 @@ pub(super) struct Heard {
 impl Peers {
     pub(super) fn new(source: IpAddr, mut settings: watch::Receiver<Peering>) -> Self {
         let peering = settings.borrow_and_update().clone();
-        Self { source, settings, peering, forms: BTreeMap::new(), errors: DecodeErrors::default() }
+        let authenticator = peering.authentication.clone();
+        let authenticator = authenticator.map(|it| Authenticator::new(it.mode, it.keys));
+        Self {
+            source,
+            settings,
+            peering,
+            forms: BTreeMap::new(),
+            errors: DecodeErrors::default(),
+            authenticator,
+            sequence: clock(),
+        }
     }
 
     /// From now on we send from this address.
@@ -55,6 +70,15 @@ impl Peers {
         self.peering = self.settings.borrow_and_update().clone();
         let transport = &self.peering.transport;
         self.forms.retain(|source, _| transport.admits(*source));
+        self.authenticator = match (self.authenticator.take(), self.peering.authentication.clone())
+        {
+            (Some(mut authenticator), Some(Authentication { mode, keys })) => {
+                authenticator.replace(mode, keys);
+                Some(authenticator)
+            }
+            (None, Some(Authentication { mode, keys })) => Some(Authenticator::new(mode, keys)),
+            (_, None) => None,
+        };
     }
 
     /// The settings in force.
@@ -73,22 +97,51 @@ impl Peers {
         let decoded = Advertisement::decode(payload, &envelope);
         let (advert, form) = self.count(decoded, None)?;
         self.count(self.admit(&envelope), Some(envelope.source))?;
+        let proof = self.authenticate(payload, advert.message_len(form), envelope.source);
+        let proof = self.count(proof, Some(envelope.source))?;
+        self.errors.hmac_unsigned += u64::from(proof == Some(Authenticity::Unsigned));
         if self.peering.mirrors_checksums {
             self.forms.insert(envelope.source, form);
         }
         Some(Heard { source: envelope.source, advert, form })
     }
 
-    /// The message for each destination; `form` is for those that have shown no form of their own.
+    /// The payload for each destination, signed; `form` is for those that have shown no form of their own.
     pub(super) fn write(
+        &mut self,
+        advert: &Advertisement,
+        form: ChecksumForm,
+    ) -> Vec<(IpAddr, Vec<u8>)> {
+        let mut payloads = self.prepare(advert, form);
+        if let Some(key) = self.authenticator.as_ref().and_then(Authenticator::signing_key) {
+            self.sequence = self.sequence.next(clock());
+            for (to, payload) in &mut payloads {
+                key.seal(payload, self.source, *to, self.sequence);
+            }
+        }
+        payloads
+    }
+
+    /// What is still to be done to prepared payloads before they are sent.
+    pub(super) fn seal(&self) -> Option<Seal> {
+        let key = self.authenticator.as_ref()?.signing_key()?.clone();
+        Some(Seal { key, source: self.source, after: self.sequence })
+    }
+
+    /// The payload for each destination, with room for a trailer if we sign.
+    pub(super) fn prepare(
         &self,
         advert: &Advertisement,
         form: ChecksumForm,
     ) -> Vec<(IpAddr, Vec<u8>)> {
+        let signs = self.authenticator.as_ref().is_some_and(|it| it.signing_key().is_some());
+        let trailer_len = if signs { TRAILER_LEN } else { 0 };
         let destinations = self.peering.transport.destinations(Family::of(self.source));
         let message = |to| {
             let form = self.forms.get(&to).copied().unwrap_or(form);
-            (to, advert.encode(self.source, to, form))
+            let mut payload = advert.encode(self.source, to, form);
+            payload.resize(payload.len() + trailer_len, 0);
+            (to, payload)
         };
         destinations.into_iter().map(message).collect()
     }
@@ -99,6 +152,17 @@ impl Peers {
         } else {
             Err(DecodeError::Source(envelope.source))
         }
+    }
+
+    /// What the trailer proves, if we have keys.
+    fn authenticate(
+        &mut self,
+        payload: &[u8],
+        len: usize,
+        source: IpAddr,
+    ) -> Result<Option<Authenticity>, DecodeError> {
+        let Some(authenticator) = &mut self.authenticator else { return Ok(None) };
+        authenticator.check(payload, len, source).map(Some).map_err(DecodeError::Hmac)
     }
 
     /// Counts an error. The last one of a well-formed packet, whose sender is known, is remembered.
@@ -121,9 +185,15 @@ fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
+#[expect(clippy::disallowed_methods, reason = "sequences follow the time of day")]
+fn clock() -> Sequence {
+    Sequence::at(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hmac::{HmacError, HmacKey, HmacKeys, HmacMode};
     use crate::peering::Transport;
     use crate::types::{Interval, Priority, Vrid};
 
@@ -145,7 +215,8 @@ mod tests {
     /// Router 2, with the peers 3 and 4.
     fn peers(mirrors_checksums: bool) -> (Peers, watch::Sender<Peering>) {
         let transport = Transport::Unicast(vec![ip(3), ip(4)]);
-        let (sender, settings) = watch::channel(Peering { transport, mirrors_checksums });
+        let (sender, settings) =
+            watch::channel(Peering { transport, mirrors_checksums, authentication: None });
         (Peers::new(ip(2), settings), sender)
     }
 
@@ -157,7 +228,7 @@ mod tests {
     }
 
     /// To whom an advertisement goes, and in which form.
-    fn sent(peers: &Peers, form: ChecksumForm) -> Vec<(IpAddr, ChecksumForm)> {
+    fn sent(peers: &mut Peers, form: ChecksumForm) -> Vec<(IpAddr, ChecksumForm)> {
         let form_of = |(to, message): (IpAddr, Vec<u8>)| {
             let envelope = Envelope { source: ip(2), destination: to, ttl: 255 };
             let (_, form) = Advertisement::decode(&message, &envelope).expect("valid");
@@ -181,12 +252,12 @@ mod tests {
     fn each_peer_is_sent_the_form_that_it_uses() {
         let (mut peers, _sender) = peers(true);
         let unheard = ChecksumForm::Rfc9568;
-        assert_eq!(sent(&peers, unheard), [(ip(3), unheard), (ip(4), unheard)]);
+        assert_eq!(sent(&mut peers, unheard), [(ip(3), unheard), (ip(4), unheard)]);
         for (host, form) in [(3, ChecksumForm::Rfc5798), (4, GROUP_FORM)] {
             assert!(hears(&mut peers, host, form));
         }
         let expected = [(ip(3), ChecksumForm::Rfc5798), (ip(4), GROUP_FORM)];
-        assert_eq!(sent(&peers, unheard), expected);
+        assert_eq!(sent(&mut peers, unheard), expected);
     }
 
     #[test]
@@ -194,7 +265,7 @@ mod tests {
         let (mut peers, _sender) = peers(false);
         assert!(hears(&mut peers, 3, GROUP_FORM));
         let form = ChecksumForm::Rfc5798;
-        assert_eq!(sent(&peers, form), [(ip(3), form), (ip(4), form)]);
+        assert_eq!(sent(&mut peers, form), [(ip(3), form), (ip(4), form)]);
     }
 
     #[test]
@@ -202,9 +273,98 @@ mod tests {
         let (mut peers, sender) = peers(true);
         assert!(!hears(&mut peers, 5, GROUP_FORM));
         let transport = Transport::Unicast(vec![ip(5)]);
-        sender.send_replace(Peering { transport, mirrors_checksums: true });
+        sender.send_replace(Peering { transport, mirrors_checksums: true, authentication: None });
         peers.update();
         assert!(hears(&mut peers, 5, GROUP_FORM) && !hears(&mut peers, 3, GROUP_FORM));
-        assert_eq!(sent(&peers, ChecksumForm::Rfc9568), [(ip(5), GROUP_FORM)]);
+        assert_eq!(sent(&mut peers, ChecksumForm::Rfc9568), [(ip(5), GROUP_FORM)]);
+    }
+
+    /// One that signs and checks with these keys, in the place of `host`.
+    fn with_keys(host: u8, mode: HmacMode, ids: &[(u8, u8)]) -> (Peers, watch::Sender<Peering>) {
+        let (sender, settings) = watch::channel(keyed(host, mode, ids));
+        (Peers::new(ip(host), settings), sender)
+    }
+
+    /// Keys by number, each of one octet repeated.
+    fn keyed(host: u8, mode: HmacMode, ids: &[(u8, u8)]) -> Peering {
+        let transport =
+            Transport::Unicast([2, 3].into_iter().filter(|it| *it != host).map(ip).collect());
+        let key = |&(id, octet): &(u8, u8)| HmacKey::new(id, &[octet; 32]).expect("32 octets");
+        let keys = HmacKeys::new(ids.iter().map(key).collect()).expect("keys");
+        let authentication = Some(Authentication { mode, keys });
+        Peering { transport, mirrors_checksums: true, authentication }
+    }
+
+    /// What router 2 sends to router 3.
+    fn payload(peers: &mut Peers) -> Vec<u8> {
+        peers.write(&advert(), ChecksumForm::Rfc9568).remove(0).1
+    }
+
+    /// Whether router 3 takes this payload of router 2.
+    fn takes(peers: &mut Peers, payload: &[u8]) -> bool {
+        let envelope = Envelope { source: ip(2), destination: ip(3), ttl: 255 };
+        peers.read(Ok((envelope, payload))).is_some()
+    }
+
+    /// Missing, failures, replays, unsigned.
+    fn hmac_counters(peers: &Peers) -> [u64; 4] {
+        let errors = peers.errors();
+        [errors.hmac_missing, errors.hmac_failures, errors.hmac_replays, errors.hmac_unsigned]
+    }
+
+    #[test]
+    fn what_is_not_proven_is_refused_counted_and_named() {
+        let (mut receiver, _a) = with_keys(3, HmacMode::Enforce, &[(1, 7)]);
+        let (mut friend, _b) = with_keys(2, HmacMode::Enforce, &[(1, 7)]);
+        let (mut stranger, _c) = with_keys(2, HmacMode::Enforce, &[(1, 8)]);
+        let (mut silent, _d) = with_keys(2, HmacMode::ReceiveOnly, &[(1, 7)]);
+        let signed = payload(&mut friend);
+        assert!(takes(&mut receiver, &signed));
+        assert!(!takes(&mut receiver, &signed));
+        assert!(takes(&mut receiver, &payload(&mut friend)), "each one is newer than the last");
+        assert_eq!(hmac_counters(&receiver), [0, 0, 1, 0]);
+        assert!(!takes(&mut receiver, &payload(&mut stranger)));
+        assert!(!takes(&mut receiver, &payload(&mut silent)));
+        assert_eq!(hmac_counters(&receiver), [1, 1, 1, 0]);
+        let refusal = receiver.errors().last_refusal.expect("there was one");
+        assert_eq!((refusal.source, refusal.error), (ip(2), DecodeError::Hmac(HmacError::Missing)));
+    }
+
+    #[test]
+    fn unsigned_ones_are_taken_and_counted_where_none_need_be_signed() {
+        for mode in [HmacMode::Permissive, HmacMode::ReceiveOnly] {
+            let (mut receiver, _a) = with_keys(3, mode, &[(1, 7)]);
+            let (mut silent, _b) = with_keys(2, HmacMode::ReceiveOnly, &[(1, 7)]);
+            assert!(takes(&mut receiver, &payload(&mut silent)));
+            assert_eq!(hmac_counters(&receiver), [0, 0, 0, 1]);
+            assert_eq!(receiver.seal().is_some(), mode == HmacMode::Permissive);
+        }
+    }
+
+    #[test]
+    fn keys_change_without_a_gap() {
+        let steps: [&[(u8, u8)]; 4] = [&[(1, 7)], &[(1, 7), (2, 8)], &[(2, 8), (1, 7)], &[(2, 8)]];
+        let (mut receiver, receivers) = with_keys(3, HmacMode::Enforce, steps[0]);
+        let (mut sender, senders) = with_keys(2, HmacMode::Enforce, steps[0]);
+        for keys in &steps[1..] {
+            receivers.send_replace(keyed(3, HmacMode::Enforce, keys));
+            receiver.update();
+            assert!(takes(&mut receiver, &payload(&mut sender)), "before the sender has {keys:?}");
+            senders.send_replace(keyed(2, HmacMode::Enforce, keys));
+            sender.update();
+            assert!(takes(&mut receiver, &payload(&mut sender)), "after the sender has {keys:?}");
+        }
+    }
+
+    #[test]
+    fn a_farewell_that_is_sealed_later_is_newer_than_all_that_was_sent() {
+        let (mut receiver, _a) = with_keys(3, HmacMode::Enforce, &[(1, 7)]);
+        let (mut dying, _b) = with_keys(2, HmacMode::Enforce, &[(1, 7)]);
+        assert!(takes(&mut receiver, &payload(&mut dying)));
+        let (to, mut farewell) = dying.prepare(&advert(), ChecksumForm::Rfc9568).remove(0);
+        assert!(!takes(&mut receiver, &farewell));
+        let Seal { key, source, after } = dying.seal().expect("it signs");
+        key.seal(&mut farewell, source, to, after.next(clock()));
+        assert!(takes(&mut receiver, &farewell));
     }
 }

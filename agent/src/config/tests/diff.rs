@@ -96,6 +96,7 @@ fn routers() -> impl Strategy<Value = Vec<Router>> {
                     hooks: Hooks::default(),
                     transport: Transport::Multicast,
                     tracks: Vec::new(),
+                    auth_hmac: None,
                 })
                 .collect()
         },

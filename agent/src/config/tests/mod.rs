@@ -8,6 +8,7 @@ mod diff;
 mod excluded;
 mod frontends;
 mod groups;
+mod hmac;
 mod hooks;
 mod nodes;
 mod priorities;

@@ -6,6 +6,7 @@
 mod backends;
 mod frontends;
 mod groups;
+mod hmac;
 mod hooks;
 mod nodes;
 mod priorities;
@@ -44,6 +45,7 @@ pub(super) fn validate(
     routes::check(file, host, problems);
     hooks::check(file, problems);
     transports::check(file, this, host, problems);
+    hmac::check(file, problems);
     tracks::check(file, problems);
     frontends::check(file, host, problems);
     backends::check(file, host, problems);

@@ -13,6 +13,7 @@ use crate::config::model::{Router, is_source, wanted_source};
 use crate::config::suggest::{hint_for, quoted};
 use crate::host::{HostFacts, Interface};
 
+use super::hmac;
 use super::priorities::priority;
 use super::repeats::{Repeat, check_names, repeats};
 use super::{hooks, routes, tracks, transports, versions};
@@ -54,6 +55,10 @@ pub(super) fn router(file: &File, table: &RouterTable, node: &NodeTable) -> Opti
         routes: table.routes.iter().map(|it| routes::route(table, it)).collect::<Option<_>>()?,
         transport: transports::transport(file, table, node)?,
         tracks: tracks::tracks(table)?,
+        auth_hmac: match &table.auth_hmac {
+            Some(auth) => Some(hmac::auth_hmac(auth)?),
+            None => None,
+        },
     })
 }
 
