@@ -8,7 +8,10 @@
 //! actions claims nothing more once the guard may have let go for it.
 
 use std::fmt;
+use std::future::{pending, poll_fn};
 use std::net::IpAddr;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures_util::future::select_all;
@@ -22,7 +25,7 @@ use crate::conflict::Conflict;
 use crate::counters::{Counters, DecodeErrors};
 use crate::event::{Action, Event, LinkState, Role, Transition};
 use crate::peer::Peer;
-use crate::platform::{Parting, Platform};
+use crate::platform::{Parting, Platform, Waiting};
 use crate::router::{Question, VirtualRouter};
 use crate::track::Health;
 use crate::types::LinkId;
@@ -96,6 +99,9 @@ pub struct Driver<P> {
     heard_at: Option<Instant>,
 }
 
+/// So many packets are more than a socket has room for.
+const WAITING_MAX: usize = 1024;
+
 /// A link, and what the guard was told last about it, if it is armed.
 #[derive(Debug)]
 struct Driven<P> {
@@ -166,11 +172,15 @@ impl<P: Platform> Driver<P> {
         }
     }
 
-    /// Before anything that may end in a claim.
+    /// Before anything that may end in a claim. A flood does not keep us here.
     async fn read_what_waits(&mut self) {
         for link in self.router.config().link_ids() {
-            while let Some(event) = self.links[link.index()].platform.pending_event() {
-                self.handle(event).await;
+            for _ in 0..WAITING_MAX {
+                match self.platform(link).read_waiting() {
+                    Waiting::Nothing => break,
+                    Waiting::Noise => {}
+                    Waiting::Event(event) => self.handle(event).await,
+                }
             }
         }
     }
@@ -398,11 +408,16 @@ impl fmt::Display for Vrids<'_> {
     }
 }
 
+/// In a flood of packets the runtime's timers come late, and its budget is used up: so the clock is asked as well.
 async fn wait_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline.into()).await,
-        None => std::future::pending().await,
-    }
+    let Some(deadline) = deadline else { return pending().await };
+    let mut sleep = pin!(sleep_until(deadline.into()));
+    poll_fn(
+        |context| {
+            if now() >= deadline { Poll::Ready(()) } else { sleep.as_mut().poll(context) }
+        },
+    )
+    .await;
 }
 
 /// The clock of the runtime, which tests can stop.

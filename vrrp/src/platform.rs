@@ -24,6 +24,17 @@ pub struct Parting {
     pub patience: Duration,
 }
 
+/// What waited unread on a link.
+#[derive(Debug)]
+pub enum Waiting {
+    /// Nothing.
+    Nothing,
+    /// A packet that means nothing.
+    Noise,
+    /// This.
+    Event(Event),
+}
+
 /// One interface of a host, as one link of a virtual router.
 ///
 /// Errors are texts for the operator: they become the reason of a fault.
@@ -32,8 +43,8 @@ pub trait Platform {
     /// link. Cancel-safe.
     fn next_event(&mut self) -> impl Future<Output = Event>;
 
-    /// An advertisement or a claim that waits unread, if there is one: they are looked at before a timer is believed.
-    fn pending_event(&mut self) -> Option<Event>;
+    /// Reads an advertisement or a claim that waits: they are looked at before a timer is believed.
+    fn read_waiting(&mut self) -> Waiting;
 
     /// Adds the addresses or renews their lease; idempotent.
     fn add_addresses(

@@ -39,6 +39,8 @@ struct World {
     events: VecDeque<Event>,
     /// Packets that wait in the socket without having woken anybody.
     unread: VecDeque<Event>,
+    /// More packets arrive than can be read, and none of them means anything.
+    is_flooded: bool,
     add_fails: bool,
     beats: usize,
     /// How long the process is stopped when it adds addresses next.
@@ -63,15 +65,23 @@ impl FakeHost {
 
 impl Platform for FakeHost {
     async fn next_event(&mut self) -> Event {
+        while self.world.borrow().is_flooded {
+            tokio::task::coop::consume_budget().await;
+        }
         let event = self.world.borrow_mut().events.pop_front();
         match event {
             Some(event) => event,
-            None => std::future::pending().await,
+            None => pending().await,
         }
     }
 
-    fn pending_event(&mut self) -> Option<Event> {
-        self.world.borrow_mut().unread.pop_front()
+    fn read_waiting(&mut self) -> Waiting {
+        let mut world = self.world.borrow_mut();
+        match world.unread.pop_front() {
+            Some(event) => Waiting::Event(event),
+            None if world.is_flooded => Waiting::Noise,
+            None => Waiting::Nothing,
+        }
     }
 
     async fn add_addresses(&mut self, _: &[IpAddr], _: Duration) -> Result<(), String> {
@@ -263,6 +273,25 @@ async fn counters_are_told_when_asked_and_wake_nobody() {
         tokio::task::yield_now().await;
         assert_eq!(running.report().await.links[0].counters.advertisements_sent, before + 1);
         assert!(!running.status.has_changed().expect("it runs"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_flood_stops_no_advertisement() {
+    in_virtual_time(async {
+        let mut running = started().await;
+        running.becomes(Role::Active).await;
+        running.host.told();
+        running.host.world.borrow_mut().is_flooded = true;
+        for _ in 0..10 {
+            advance(Duration::from_millis(50)).await;
+            running.report().await;
+        }
+        running.host.world.borrow_mut().is_flooded = false;
+        let told = running.host.told();
+        let adverts = told.iter().filter(|told| matches!(told, Told::Advertise(100))).count();
+        assert_eq!(adverts, 5, "{told:?}");
     })
     .await;
 }

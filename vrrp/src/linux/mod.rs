@@ -52,7 +52,7 @@ use crate::hmac::{HmacKey, Sequence};
 use crate::mac::Mac;
 use crate::neighbour::who_has;
 use crate::peering::Peering;
-use crate::platform::{Parting, Platform};
+use crate::platform::{Parting, Platform, Waiting};
 use crate::route::Route;
 use crate::types::{LinkId, Vrid};
 
@@ -425,18 +425,17 @@ impl<E: Executor> Platform for Linux<E> {
         }
     }
 
-    fn pending_event(&mut self) -> Option<Event> {
-        while let Some(packet) = self.sockets.as_mut()?.adverts.receiver.try_receive() {
-            if let Some(heard) = self.peers.read(packet.open()) {
-                return Some(heard.on(self.link, packet.waited));
-            }
-        }
-        while let Some(claim) = self.sockets.as_mut()?.frames.try_claim() {
-            if let Some(event) = self.judge(claim) {
-                return Some(event);
-            }
-        }
-        None
+    fn read_waiting(&mut self) -> Waiting {
+        let Some(sockets) = self.sockets.as_mut() else { return Waiting::Nothing };
+        let event = if let Some(packet) = sockets.adverts.receiver.try_receive() {
+            let heard = self.peers.read(packet.open());
+            heard.map(|heard| heard.on(self.link, packet.waited))
+        } else if let Some(claim) = sockets.frames.try_claim() {
+            self.judge(claim)
+        } else {
+            return Waiting::Nothing;
+        };
+        event.map_or(Waiting::Noise, Waiting::Event)
     }
 
     async fn add_addresses(&mut self, addresses: &[IpAddr], lease: Duration) -> Result<(), String> {
