@@ -17,13 +17,12 @@ mod routes;
 mod socket;
 mod source;
 mod tracked;
+mod will;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::os::fd::BorrowedFd;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -35,6 +34,7 @@ pub use netlink::{AddressError, Leftovers, Netlink};
 pub use route::{ROUTE_PROTOCOL, route_removal_request};
 pub use source::SourceRules;
 pub use tracked::{LinkWatch, RouteWatch};
+pub use will::{Executor, Farewell, RouterId, Seal, Will};
 
 use frames::{Claim, FrameSocket};
 use interfaces::{Interface, Interfaces, Watch};
@@ -48,7 +48,6 @@ use crate::checksum::ChecksumForm;
 use crate::counters::DecodeErrors;
 use crate::event::{Event, LinkState};
 use crate::family::Family;
-use crate::hmac::{HmacKey, Sequence};
 use crate::mac::Mac;
 use crate::neighbour::who_has;
 use crate::peering::Peering;
@@ -58,68 +57,6 @@ use crate::types::{LinkId, Vrid};
 
 /// Pause before sockets that could not be opened are tried again.
 const RETRY: Duration = Duration::from_secs(1);
-
-/// What must be done if this process dies or hangs while it holds addresses.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Will {
-    /// Netlink requests that remove the routes, which goes before.
-    pub route_removals: Vec<Vec<u8>>,
-    /// To be removed by [`removal_request`]s.
-    pub addresses: Vec<IpAddr>,
-    /// The advertisement with priority 0, for each destination.
-    pub farewells: Vec<Farewell>,
-    /// What is to be done to the farewells before they are sent.
-    pub seal: Option<Seal>,
-    /// Without a beat for this long the process counts as hung: as long as it takes until it would call itself late.
-    pub patience: Duration,
-}
-
-/// A packet to be sent. `Debug` does not show the message: it may contain a password.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Farewell {
-    /// Where to.
-    pub to: SocketAddr,
-    /// The payload.
-    pub message: Vec<u8>,
-}
-
-/// How to sign payloads that end with room for a trailer, when they are sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seal {
-    /// The key to sign with.
-    pub key: HmacKey,
-    /// The source of the packets.
-    pub source: IpAddr,
-    /// What the signer signed last.
-    pub after: Sequence,
-}
-
-impl fmt::Debug for Farewell {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Farewell").field("to", &self.to).finish_non_exhaustive()
-    }
-}
-
-/// A link of a virtual router among those of this host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RouterId {
-    /// The kernel's number of its interface.
-    pub index: u32,
-    /// The family of its addresses.
-    pub family: Family,
-    /// Its number there.
-    pub vrid: Vrid,
-}
-
-/// Keeps a [`Will`] where neither the death nor a hang of this process reaches it.
-pub trait Executor: fmt::Debug {
-    /// Replaces the will of this virtual router; `sender` is the socket the farewell leaves by. Counts as a beat.
-    fn arm(&self, router: RouterId, will: &Will, sender: BorrowedFd<'_>);
-    /// Forgets the will of this virtual router.
-    fn disarm(&self, router: RouterId);
-    /// This virtual router, which is armed, is alive. Must not block.
-    fn beat(&self, router: RouterId);
-}
 
 /// What all virtual routers of a host share: its interfaces and its addresses.
 #[derive(Clone, Debug)]
