@@ -13,7 +13,7 @@ use crate::lab::holders::Holding;
 use crate::pair::{A, B, Pair, SETTLE_DEADLINE};
 use crate::router::settings::Settings;
 use crate::router::status::RouterState;
-use crate::verdict::{Measurement, Verdict};
+use crate::verdict::Verdict;
 
 /// Where the hook is, what it writes, and the files that change what it does.
 const DIRECTORY: &str = "/run/lab/hooks";
@@ -42,9 +42,7 @@ const STOP: Duration = Duration::from_millis(1500);
 /// When it cannot be brought to its end.
 pub async fn run(binary: PathBuf) -> Result<Verdict> {
     if !others_exist() {
-        return Ok(
-            Verdict::of(Measurement::default()).remark("there is no user but root".to_owned())
-        );
+        return Ok(Verdict::skipped("there is no user but root"));
     }
     furnish().or_fail("cannot lay out the hook")?;
     let mut pair =

@@ -32,6 +32,7 @@ pub mod reload;
 pub mod routes;
 pub mod stale_vip;
 pub mod steady;
+pub mod track;
 pub mod unicast;
 pub mod vip_deleted;
 pub mod worker_crash;
@@ -86,6 +87,7 @@ pub const DRILLS: &[Drill] = &[
     Drill { name: "arp_flux", needs: &[], run: |binary| arp_flux::run(binary).boxed_local() },
     Drill { name: "hooks", needs: &[], run: |binary| hooks::run(binary).boxed_local() },
     Drill { name: "routes", needs: &[IP], run: |binary| routes::run(binary).boxed_local() },
+    Drill { name: "track", needs: &[], run: |binary| track::run(binary).boxed_local() },
     Drill { name: "reload", needs: &[], run: |binary| reload::run(binary).boxed_local() },
     Drill { name: "bad_config", needs: &[], run: |b| bad_config::run(b).boxed_local() },
     Drill { name: "privileges", needs: &[], run: |b| privileges::run(b).boxed_local() },
