@@ -185,6 +185,14 @@ fn a_delayed_preemption_still_sees_the_peer_die() {
 }
 
 #[test]
+fn a_delay_beyond_the_clock_never_ends() {
+    let mut backup = Subject::in_backup(with_preempt(Preempt::After(std::time::Duration::MAX)));
+    backup.hears(advert(9, 50)).nothing();
+    backup.after(ACTIVE_DOWN).does(TAKES_OVER);
+    backup.because("no advertisement for 3609 ms");
+}
+
+#[test]
 fn a_stronger_active_router_cancels_delayed_preemption() {
     let mut backup = Subject::in_backup(with_preempt(Preempt::After(ms(2000))));
     backup.hears(advert(9, 50)).nothing();

@@ -175,7 +175,7 @@ impl Silence {
     /// When the delay of [`Preempt::After`] ends, while a weaker router is active.
     fn preempt_at(&self, config: &RouterConfig) -> Option<Instant> {
         match (config.effective_preempt(), self.weaker) {
-            (Preempt::After(delay), Some(weaker)) => Some(weaker.since + delay),
+            (Preempt::After(delay), Some(weaker)) => weaker.since.checked_add(delay),
             (Preempt::After(_), None) | (Preempt::Never | Preempt::Immediate, _) => None,
         }
     }
