@@ -39,10 +39,10 @@ impl Mixed {
         Ok(Self { pair, keepalived, frames })
     }
 
-    /// Waits until keepalived has taken the address.
-    async fn keepalived_holds(&self, since: Duration) -> Result<()> {
-        eventually("keepalived holds the address", SETTLE_DEADLINE, || async {
-            let held = self.pair.lab.holders.first(since, B, Holding::Held);
+    /// Waits until a box has taken the address.
+    async fn holds(&self, number: usize, since: Duration) -> Result<()> {
+        eventually("the other box holds the address", SETTLE_DEADLINE, || async {
+            let held = self.pair.lab.holders.first(since, number, Holding::Held);
             held.map(|_| ()).ok_or_else(|| Failure::new("it does not"))
         })
         .await
@@ -124,19 +124,22 @@ async fn win_and_lose_once(mixed: &mut Mixed) -> Result<Measurement> {
     let stopped = mixed.pair.now();
     mixed.pair.boxes[A].signal(Signal::SIGTERM)?;
     mixed.pair.boxes[A].ended(SETTLE_DEADLINE).await?;
-    mixed.keepalived_holds(stopped).await?;
+    mixed.holds(B, stopped).await?;
     start_and_win(mixed).await?;
     let killed = mixed.pair.now();
     mixed.pair.boxes[A].kill()?;
-    mixed.keepalived_holds(killed).await?;
+    mixed.holds(B, killed).await?;
     let (measurement, _) = mixed.pair.observe(from).await;
     Ok(measurement)
 }
 
 /// The stronger box comes and gets the address from keepalived, whose checksum it understands.
 async fn start_and_win(mixed: &mut Mixed) -> Result<()> {
+    let from = mixed.pair.now();
     mixed.pair.boxes[A].start().await?;
     mixed.pair.wait_for_state(A, RouterState::Active).await?;
+    // An active router that preempts leaves the address to the weaker one for a while, which answers meanwhile.
+    mixed.holds(A, from).await?;
     mixed.pair.answered().await
 }
 
@@ -179,7 +182,7 @@ async fn take_over_and_give_back(mixed: &mut Mixed) -> Result<Measurement> {
     mixed.pair.answered().await?;
     let returned = mixed.pair.now();
     mixed.keepalived.start().await?;
-    mixed.keepalived_holds(returned).await?;
+    mixed.holds(B, returned).await?;
     mixed.pair.wait_for_state(A, RouterState::Backup).await?;
     let (measurement, _) = mixed.pair.observe(from).await;
     Ok(measurement)
