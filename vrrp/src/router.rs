@@ -21,6 +21,8 @@
 //!   `RemoveAddresses` on every path, so that no advertisement invites a peer before the address is gone.
 //! - **Late.** A process that did not run for three intervals cannot know whether a peer took over: it lets go
 //!   silently.
+//! - **A link that came back** must be silent for [`SETTLE`](crate::state::SETTLE) at least, unless something was heard:
+//!   while the port of a switch does not forward yet, silence proves nothing.
 //! - **Leases.** The addresses vanish by themselves unless renewed, so that a dead or frozen process cannot keep them.
 //! - **Lost addresses** are added again at once. Who loses the same one [`LOSSES_MAX`] times within [`LOSSES_WITHIN`]
 //!   has another program against him, and lets go: an address that flaps serves nobody.
@@ -422,7 +424,12 @@ impl VirtualRouter {
 
     /// Becomes a backup that knows nothing of an active router.
     fn watch(&mut self, reason: Reason, now: Instant) {
-        self.enter(State::Backup(BackupState::begin(&self.config, now)), reason, now);
+        let backup = if reason == Reason::LinkUp {
+            BackupState::settling(&self.config, now)
+        } else {
+            BackupState::begin(&self.config, now)
+        };
+        self.enter(State::Backup(backup), reason, now);
     }
 
     fn halt(&mut self, state: InitializeState, reason: Reason, now: Instant) {

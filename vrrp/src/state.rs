@@ -9,8 +9,8 @@ mod backup;
 use std::time::Instant;
 
 pub use active::{ActiveState, YIELD};
-pub use backup::BackupState;
 pub(crate) use backup::ListenedFor;
+pub use backup::{BackupState, SETTLE};
 
 use crate::config::RouterConfig;
 use crate::event::Role;

@@ -1,8 +1,11 @@
 //! Stories of one router that yields, is late, or lets go.
 
+use vrrp::state::SETTLE;
 use vrrp::{Action, Event, InitializeState, LinkId, LinkState, Role, State};
 
-use crate::subject::{ACTIVE_DOWN, SKEW, Subject, TAKES_OVER, advert, link_is, ms, settings};
+use crate::subject::{
+    ACTIVE_DOWN, SKEW, Subject, TAKES_OVER, advert, link_is, ms, settings, with_interval,
+};
 
 const LETS_GO: &str = "remove .100, advertise 0";
 
@@ -136,6 +139,22 @@ fn link_loss_removes_the_address_and_its_return_waits_like_a_start() {
     active.because("link up");
     active.after(ACTIVE_DOWN - ms(1)).nothing();
     active.after(ms(1)).does(TAKES_OVER);
+}
+
+#[test]
+fn a_link_that_came_back_settles_unless_something_is_heard() {
+    let came_back = || {
+        let mut active = Subject::in_active(with_interval(100));
+        active.on(link_is(LinkState::Down)).does("remove .100");
+        active.on(link_is(LinkState::Up)).nothing();
+        active
+    };
+    let mut deaf = came_back();
+    deaf.after(SETTLE - ms(1)).nothing();
+    deaf.after(ms(1)).does(TAKES_OVER);
+    let mut hearing = came_back();
+    hearing.hears(advert(9, 0)).nothing();
+    hearing.after(ms(61)).does(TAKES_OVER);
 }
 
 #[test]

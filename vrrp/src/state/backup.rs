@@ -1,7 +1,7 @@
 //! The backup state: on each link a silence is timed, and the router claims when all have lasted long enough.
 
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::config::{LinkConfig, Preempt, RouterConfig, Version};
 use crate::event::Reason;
@@ -17,6 +17,12 @@ pub struct BackupState {
 impl BackupState {
     pub(crate) fn begin(config: &RouterConfig, now: Instant) -> Self {
         Self { links: vec![Silence::begin(now); config.links().len()] }
+    }
+
+    /// The same on links that have just come up.
+    pub(crate) fn settling(config: &RouterConfig, now: Instant) -> Self {
+        let silence = Silence { wait: Wait::Settling, ..Silence::begin(now) };
+        Self { links: vec![silence; config.links().len()] }
     }
 
     /// The state of a router that just heard `peer` on this link and leaves it alone there.
@@ -120,6 +126,8 @@ struct Silence {
 enum Wait {
     /// Active_Down_Interval.
     ActiveDown,
+    /// The same, but no less than [`SETTLE`], because the link has just come up.
+    Settling,
     /// Skew_Time, because this router let go.
     Released(IpAddr),
     /// This router let go on another link. Its release may be lost or under way here, or somebody else is active on
@@ -164,6 +172,7 @@ impl Silence {
         let active_down_at = self.armed_at + link.active_down(config.priority(), interval);
         match self.wait {
             Wait::ActiveDown => active_down_at,
+            Wait::Settling => active_down_at.max(self.armed_at + SETTLE),
             Wait::Released(_) => self.armed_at + skew,
             Wait::ReleasedElsewhere { released_at, heard_at, .. } => {
                 let free_at = released_at.max(heard_at + interval.duration()) + skew;
@@ -198,7 +207,9 @@ impl Silence {
     /// Why the silence lasted long enough.
     fn reason(&self, now: Instant) -> Reason {
         match self.wait {
-            Wait::ActiveDown => Reason::Silence(now.saturating_duration_since(self.armed_at)),
+            Wait::ActiveDown | Wait::Settling => {
+                Reason::Silence(now.saturating_duration_since(self.armed_at))
+            }
             Wait::Released(by) | Wait::ReleasedElsewhere { by, .. } => Reason::Released { by },
         }
     }
@@ -221,7 +232,10 @@ impl Silence {
         match config.effective_preempt() {
             Preempt::Never => self.adopt(peer),
             // §6.4.2: discard the advertisement; the timer runs on.
-            Preempt::Immediate => self.weaker = weaker,
+            Preempt::Immediate => {
+                self.weaker = weaker;
+                self.settle();
+            }
             // We hold back on purpose, so the weaker router must not seem dead meanwhile.
             Preempt::After(_) => {
                 self.adopt(peer);
@@ -230,9 +244,16 @@ impl Silence {
         }
     }
 
+    /// The link receives.
+    fn settle(&mut self) {
+        if self.wait == Wait::Settling {
+            self.wait = Wait::ActiveDown;
+        }
+    }
+
     /// The group of `peer` let go as a whole, on all links.
     fn released_elsewhere(&mut self, peer: &Peer) {
-        if self.wait == Wait::ActiveDown {
+        if matches!(self.wait, Wait::ActiveDown | Wait::Settling) {
             self.wait = Wait::ReleasedElsewhere {
                 by: peer.address,
                 released_at: peer.heard_at,
@@ -242,3 +263,7 @@ impl Silence {
         self.weaker = None;
     }
 }
+
+/// How long nothing may be heard on a link that has just come up before that counts as silence: ports of switches need
+/// a while until they forward. Who hears an advertisement waits no longer than ever.
+pub const SETTLE: Duration = Duration::from_secs(1);
