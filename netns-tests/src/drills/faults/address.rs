@@ -61,7 +61,9 @@ const FLUSHED_FOR: Duration = Duration::from_millis(500);
 async fn flush(contest: &Contest, active: usize) -> Result<()> {
     let machine = contest.boxes[active].machine().clone();
     let (netlink, interface) = (machine.node.netlink(), machine.link.interface());
-    let held = netlink.addresses(interface).await?;
+    let mut held = netlink.addresses(interface).await?;
+    // The virtual one first, for who has lost its own address removes that itself.
+    held.sort_by_key(|held| std::cmp::Reverse(held.address.prefix));
     for held in &held {
         netlink.remove_address(interface, held.address.address).await?;
     }

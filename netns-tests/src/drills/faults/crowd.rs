@@ -105,7 +105,8 @@ const MORE_ROUTERS: usize = 15;
 /// How long their work is watched.
 const WORK: Duration = Duration::from_secs(10);
 
-/// The drill: 16 virtual routers with adverts every 100 ms cost the active box a hundredth of a core.
+/// The drill: 16 virtual routers with adverts every 100 ms cost the active box no more than they cost keepalived. The
+/// kernel charges the sender for what receivers in the same lab get, so the percentage is that of this machine only.
 ///
 /// # Errors
 /// When it cannot be brought to its end.
@@ -115,7 +116,7 @@ pub async fn routers(binary: PathBuf) -> Result<Verdict> {
     let percent = |cpu: Duration| cpu.as_secs_f64() * 100.0 / WORK.as_secs_f64();
     let (ours, theirs) = (percent(ours), percent(theirs));
     Ok(Verdict::default()
-        .expect(ours <= 1.0, format!("the supervisor needs {ours:.1} % of a core"))
+        .expect(ours <= theirs, format!("we need {ours:.1} % of a core, keepalived {theirs:.1} %"))
         .remark(format!(
             "16 virtual routers need {ours:.1} % of a core, those of keepalived {theirs:.1} %"
         )))
