@@ -149,7 +149,8 @@ mod tests {
                 "state": "active", "priority": 150, "addresses": ["192.168.8.1"],
                 "advert_interval_ms": 100, "peer": null,
                 "last_transition": { "from": "backup", "to": "active",
-                    "reason": "no advertisement for 341 ms", "ago_ms": 12 }, "counters": { "active_transitions": 1 } } ],
+                    "reason": "no advertisement for 341 ms", "ago_ms": 12 },
+                "counters": { "active_transitions": 1, "address_conflicts": 0 } } ],
             "frontends": [],
             "backends": [ { "name": "web", "balance": "round_robin", "servers": [
                 { "name": "s1", "address": "192.168.8.10:80", "health": "up" } ] } ] }"#;
