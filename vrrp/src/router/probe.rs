@@ -22,8 +22,8 @@ use crate::types::LinkId;
 /// What was asked before one claim, and who answered.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Probe {
-    /// When the claim is due that this belongs to: what was learned before another one counts no more.
-    until: Option<Instant>,
+    /// When the silence began that this belongs to: what was learned in another one counts no more. Its end may move.
+    since: Option<Instant>,
     /// How often we asked.
     asked: u32,
     /// None twice, and no more than [`ANSWERS_MAX`].
@@ -43,14 +43,14 @@ impl Probe {
     fn next_at(&self, silence: &ListenedFor) -> Option<Instant> {
         let whole = silence.until.saturating_duration_since(silence.since);
         let time = TIME_TO_ASK_MAX.min(whole / TIME_TO_ASK_PART);
-        let asked = if self.until == Some(silence.until) { self.asked } else { 0 };
+        let asked = if self.since == Some(silence.since) { self.asked } else { 0 };
         (asked < QUESTIONS).then(|| silence.until - time + time / QUESTIONS * asked)
     }
 
     /// Forgets what belongs to another claim.
     fn turn_to(&mut self, silence: &ListenedFor) {
-        if self.until != Some(silence.until) {
-            *self = Self { until: Some(silence.until), ..Self::default() };
+        if self.since != Some(silence.since) {
+            *self = Self { since: Some(silence.since), ..Self::default() };
         }
     }
 
@@ -113,7 +113,7 @@ impl VirtualRouter {
     /// Who answered for our addresses before this claim.
     pub(super) fn rivals(&self, backup: &BackupState) -> impl Iterator<Item = Answer> {
         let silence = self.uncontested(backup);
-        let is_asked = silence.is_some_and(|silence| self.probe.until == Some(silence.until));
+        let is_asked = silence.is_some_and(|silence| self.probe.since == Some(silence.since));
         let answers = if is_asked { self.probe.answers.as_slice() } else { &[] };
         answers.iter().copied().filter(|answer| self.is_ours(answer))
     }

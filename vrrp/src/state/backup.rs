@@ -62,9 +62,8 @@ impl BackupState {
         let preempts = self
             .each(config)
             .any(|(silence, link)| silence.preempted(config, link, until).is_some());
-        let (last, _) =
-            self.each(config).max_by_key(|(silence, link)| silence.deadline(config, link))?;
-        (!preempts).then_some(ListenedFor { since: last.armed_at, until })
+        let since = self.links.iter().map(|silence| silence.armed_at).max()?;
+        (!preempts).then_some(ListenedFor { since, until })
     }
 
     /// Listens for as long once more, on all links.
@@ -84,11 +83,13 @@ impl BackupState {
         self.links[id.index()].hear(config, peer);
     }
 
-    /// Under new settings the router that we meant to preempt may be one to leave alone.
+    /// Under new settings the router that we meant to preempt may be one to leave alone. It may have yielded to another
+    /// one meanwhile, whose longer interval counts.
     pub(crate) fn reconsider(&mut self, config: &RouterConfig) {
-        for silence in &mut self.links {
+        for (silence, link) in self.links.iter_mut().zip(config.links()) {
             if let Some(Weaker { peer, .. }) = silence.weaker {
-                silence.hear(config, &peer);
+                let interval = peer.interval.max(silence.active_adver_interval(link));
+                silence.hear(config, &Peer { interval, ..peer });
             }
         }
     }
@@ -101,7 +102,7 @@ impl BackupState {
     }
 }
 
-/// The last part of the wait for a claim: the silence on the link that is the last to be silent for long enough.
+/// The last part of the wait for a claim: since then all links have been silent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ListenedFor {
     pub(crate) since: Instant,
