@@ -44,30 +44,26 @@ mod active;
 mod consent;
 mod health;
 mod hear;
+mod link;
 mod losses;
+mod orders;
 mod probe;
 mod reconfigure;
 
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::advertisement::Advertisement;
-use crate::checksum::ChecksumForm;
-use crate::config::{Checksum, RouterConfig, Version};
-use crate::conflict::Conflict;
+use crate::config::RouterConfig;
 pub use crate::counters::Counters;
 use crate::event::{Action, Event, LinkState, Reason, Role, Transition};
 pub use crate::peer::Peer;
-use crate::route::Route;
 pub use crate::router::active::ROUTES_SPACING;
 use crate::router::consent::Consent;
 pub use crate::router::consent::{CONSENT_BACKOFF, Question};
-use crate::router::losses::Losses;
+use crate::router::link::Link;
 pub use crate::router::losses::{LOSSES_MAX, LOSSES_WITHIN};
 pub use crate::router::probe::{ASKED_MAX, TIME_TO_ASK_MAX, TIME_TO_ASK_PART};
 use crate::router::probe::{Answer, Probe};
 use crate::state::{ActiveState, BackupState, InitializeState, State};
-use crate::types::{LinkId, Priority};
 
 /// One virtual router on one box.
 #[derive(Clone, Debug)]
@@ -87,34 +83,6 @@ pub struct VirtualRouter {
     backoff: Duration,
     /// What the event being handled has led to so far.
     actions: Vec<Action>,
-}
-
-/// What is known of a link, whatever the state.
-#[derive(Clone, Debug)]
-struct Link {
-    state: LinkState,
-    /// What the host chose to send from.
-    source: Option<IpAddr>,
-    peer: Option<Peer>,
-    counters: Counters,
-    losses: Losses,
-    /// When routes that others removed were last added again.
-    routes_restored_at: Option<Instant>,
-    conflict: Option<Conflict>,
-}
-
-impl Link {
-    fn new() -> Self {
-        Self {
-            state: LinkState::Up,
-            source: None,
-            peer: None,
-            counters: Counters::default(),
-            losses: Losses::default(),
-            routes_restored_at: None,
-            conflict: None,
-        }
-    }
 }
 
 impl VirtualRouter {
@@ -324,12 +292,6 @@ impl VirtualRouter {
         &self.state
     }
 
-    /// The address that we send from on a link: the host's choice, else that of the settings.
-    #[must_use]
-    pub fn source(&self, link: LinkId) -> IpAddr {
-        self.links[link.index()].source.unwrap_or_else(|| self.config.link(link).source())
-    }
-
     /// The settings in force.
     #[must_use]
     pub fn config(&self) -> &RouterConfig {
@@ -340,51 +302,6 @@ impl VirtualRouter {
     #[must_use]
     pub fn last_transition(&self) -> Option<&Transition> {
         self.last_transition.as_ref()
-    }
-
-    /// How this link is, as far as we were told.
-    ///
-    /// # Panics
-    /// If there is no such link.
-    #[must_use]
-    pub fn link_state(&self, link: LinkId) -> LinkState {
-        self.links[link.index()].state
-    }
-
-    /// The other router of the VRID on this link that we heard last.
-    ///
-    /// # Panics
-    /// If there is no such link.
-    #[must_use]
-    pub fn peer(&self, link: LinkId) -> Option<&Peer> {
-        self.links[link.index()].peer.as_ref()
-    }
-
-    /// The last host on this link that claimed an address of ours.
-    ///
-    /// # Panics
-    /// If there is no such link.
-    #[must_use]
-    pub fn conflict(&self, link: LinkId) -> Option<&Conflict> {
-        self.links[link.index()].conflict.as_ref()
-    }
-
-    /// What was counted on this link since the router was made.
-    ///
-    /// # Panics
-    /// If there is no such link.
-    #[must_use]
-    pub fn counters(&self, link: LinkId) -> &Counters {
-        &self.links[link.index()].counters
-    }
-
-    /// The advertisement that lets go on this link, for whoever has to send it should we die while active.
-    ///
-    /// # Panics
-    /// If there is no such link.
-    #[must_use]
-    pub fn farewell(&self, link: LinkId) -> (Advertisement, ChecksumForm) {
-        (self.advertisement(link, Priority::RELEASE), self.checksum_form(link))
     }
 
     /// Every change of state. What leaving and becoming active bring with them happens here, so no path can forget it.
@@ -455,94 +372,6 @@ impl VirtualRouter {
         match self.unhealthy {
             Some(_) => self.state = State::Initialize(InitializeState::Unhealthy),
             None => self.watch(Reason::Retry, now),
-        }
-    }
-
-    /// Says on every link that can still carry it that we let go.
-    fn release(&mut self) {
-        for link in self.config.link_ids() {
-            if self.links[link.index()].state == LinkState::Up {
-                self.send(link, Priority::RELEASE);
-            }
-        }
-    }
-
-    fn advertise_on_all(&mut self) {
-        for link in self.config.link_ids() {
-            self.send(link, self.config.priority());
-        }
-    }
-
-    fn hold_addresses(&mut self) {
-        for link in self.config.link_ids() {
-            self.add_addresses(link);
-        }
-        for link in self.config.link_ids() {
-            self.announce(link);
-        }
-    }
-
-    fn remove_addresses(&mut self) {
-        for link in self.config.link_ids() {
-            let routes = self.config.link(link).routes().to_vec();
-            if !routes.is_empty() {
-                self.actions.push(Action::RemoveRoutes { link, routes });
-            }
-        }
-        for link in self.config.link_ids() {
-            let addresses = self.config.link(link).held();
-            self.actions.push(Action::RemoveAddresses { link, addresses });
-        }
-    }
-
-    fn send(&mut self, link: LinkId, priority: Priority) {
-        let (advert, form) = (self.advertisement(link, priority), self.checksum_form(link));
-        let counters = &mut self.links[link.index()].counters;
-        counters.advertisements_sent += 1;
-        counters.priority_zero_sent += u64::from(priority == Priority::RELEASE);
-        self.actions.push(Action::Advertise { link, advert, form });
-    }
-
-    fn add_addresses(&mut self, link: LinkId) {
-        let addresses = self.config.link(link).held();
-        let lease = self.config.link(link).lease();
-        self.actions.push(Action::AddAddresses { link, addresses, lease });
-        self.add_routes(link, |_| true);
-    }
-
-    fn add_routes(&mut self, link: LinkId, wanted: impl Fn(&Route) -> bool) {
-        let settings = self.config.link(link);
-        let lease = settings.lease();
-        let routes: Vec<_> = settings.routes().iter().filter(|it| wanted(it)).cloned().collect();
-        if !routes.is_empty() {
-            self.actions.push(Action::AddRoutes { link, routes, lease });
-        }
-    }
-
-    fn announce(&mut self, link: LinkId) {
-        let addresses = self.config.link(link).held();
-        self.actions.push(Action::Announce { link, addresses });
-    }
-
-    fn advertisement(&self, link: LinkId, priority: Priority) -> Advertisement {
-        let link = self.config.link(link);
-        Advertisement {
-            vrid: link.vrid(),
-            priority,
-            interval: link.interval(),
-            addresses: link.addresses().to_vec(),
-        }
-    }
-
-    fn checksum_form(&self, link: LinkId) -> ChecksumForm {
-        let checksum = match self.config.link(link).version() {
-            Version::V2 { auth } => return ChecksumForm::Rfc3768(auth),
-            Version::V3 { checksum } => checksum,
-        };
-        match checksum {
-            Checksum::Rfc9568 => ChecksumForm::Rfc9568,
-            Checksum::Rfc5798 => ChecksumForm::Rfc5798,
-            Checksum::Auto => self.peer(link).map_or(ChecksumForm::Rfc9568, |peer| peer.form),
         }
     }
 }
