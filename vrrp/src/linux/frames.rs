@@ -16,6 +16,7 @@ use tokio::net::UdpSocket;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::bpf::{LOAD_OCTET, LOAD_WORD, OTHER_HOST, PACKET_TYPE, drop, jump, op, pass};
+use crate::announce::{ArpForm, gratuitous_arp, unsolicited_na};
 use crate::family::Family;
 use crate::mac::Mac;
 use crate::neighbour::Neighbour;
@@ -66,6 +67,16 @@ impl FrameSocket {
     pub(super) fn send(&self, frame: &[u8]) -> io::Result<()> {
         send(self.socket.as_raw_fd(), frame, MsgFlags::empty())?;
         Ok(())
+    }
+
+    /// Tells the link that `address` is at `mac`.
+    pub(super) fn announce(&self, mac: Mac, address: IpAddr) -> io::Result<()> {
+        match address {
+            IpAddr::V4(address) => [ArpForm::Request, ArpForm::Reply]
+                .into_iter()
+                .try_for_each(|form| self.send(&gratuitous_arp(mac, address, form))),
+            IpAddr::V6(address) => self.send(&unsolicited_na(mac, address)),
+        }
     }
 
     /// Claims of these addresses are of interest from now on. Those of another family are never heard.

@@ -98,6 +98,10 @@ impl Interface {
         self.foreign.iter().any(|own| own.address == *address)
     }
 
+    pub(super) fn holds(&self, address: &IpAddr) -> bool {
+        self.ours.contains(address) || self.has_foreign(address)
+    }
+
     fn add(&mut self, own: Own, is_tagged: bool) -> bool {
         if is_tagged {
             return self.ours.insert(own.address);

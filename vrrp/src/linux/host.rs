@@ -1,0 +1,34 @@
+//! The host: what of the kernel its virtual routers share.
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+
+use super::interfaces::Interfaces;
+use super::netlink::Netlink;
+use super::source::SourceRules;
+
+/// What all virtual routers of a host share: its interfaces and its addresses.
+#[derive(Clone, Debug)]
+pub struct Host {
+    pub(super) interfaces: Interfaces,
+    pub(super) netlink: Rc<RefCell<Netlink>>,
+    pub(super) source_rules: Rc<RefCell<SourceRules>>,
+}
+
+impl Host {
+    /// Asks the kernel how things are, and follows them on the current tokio runtime.
+    ///
+    /// # Errors
+    /// When the kernel refuses netlink sockets, or does not answer.
+    pub async fn open() -> io::Result<Self> {
+        let netlink = Rc::new(RefCell::new(Netlink::open()?));
+        let interfaces = Interfaces::open().await?;
+        Ok(Self { interfaces, netlink, source_rules: Rc::default() })
+    }
+
+    /// From now on, addresses to send from are chosen by these rules.
+    pub fn choose_sources_by(&self, rules: SourceRules) {
+        *self.source_rules.borrow_mut() = rules;
+    }
+}

@@ -1,0 +1,351 @@
+//! One interface as the platform of one link: events from its sockets and from the kernel, orders to them.
+
+mod readiness;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::frames::{Claim, FrameSocket};
+use super::host::Host;
+use super::interfaces::{Interface, Watch};
+use super::peers::{Heard, Peers};
+use super::route::route_removal_request;
+use super::routes::Routes;
+use super::socket::AdvertSocket;
+use super::will::{Executor, Farewell, RouterId, Will};
+use crate::advertisement::Advertisement;
+use crate::checksum::ChecksumForm;
+use crate::counters::DecodeErrors;
+use crate::event::{Event, LinkState};
+use crate::family::Family;
+use crate::neighbour::who_has;
+use crate::peering::Peering;
+use crate::platform::{Parting, Platform, Waiting};
+use crate::route::Route;
+use crate::types::{LinkId, Vrid};
+
+/// Pause before sockets that could not be opened are tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// One interface of this host, as the [`Platform`] of one link of a virtual router.
+#[derive(Debug)]
+pub struct Linux<E> {
+    link: LinkId,
+    host: Host,
+    interface: String,
+    vrid: Vrid,
+    /// The family, and the address if it is not ours to choose.
+    wanted_source: IpAddr,
+    /// What we send from, once there is an address.
+    source: Option<IpAddr>,
+    /// What the election was told to be our source.
+    told_source: Option<IpAddr>,
+    /// Why we cannot take part now.
+    obstacle: Option<String>,
+    watch: Watch,
+    /// What of the interface has been told already.
+    told: Interface,
+    sockets: Option<Sockets>,
+    /// Addresses that we added: kernels before 5.18 do not keep the tag.
+    added: BTreeSet<IpAddr>,
+    /// On the interface with this index, whatever it is called by now.
+    added_on: Option<u32>,
+    routes: Routes,
+    /// Addresses that nobody else should claim.
+    watched: BTreeSet<IpAddr>,
+    executor: E,
+    armed: Option<RouterId>,
+    /// What the guard was told last.
+    parting: Option<Parting>,
+    peers: Peers,
+}
+
+#[derive(Debug)]
+struct Sockets {
+    adverts: AdvertSocket,
+    frames: FrameSocket,
+}
+
+impl<E: Executor> Linux<E> {
+    /// Starts to follow the interface, which need not exist yet.
+    ///
+    /// It is this link of its virtual router. `source` is an address of the interface, over IPv6 and to the group a
+    /// link-local one, or the unspecified address of the link's family: then it is chosen by the host's [`SourceRules`](super::SourceRules).
+    /// Changes of the `peering` are followed, but for the kind of its transport.
+    ///
+    /// # Errors
+    /// When nobody follows the interfaces any more.
+    pub async fn open(
+        host: &Host,
+        link: LinkId,
+        interface: &str,
+        vrid: Vrid,
+        source: IpAddr,
+        peering: tokio::sync::watch::Receiver<Peering>,
+        executor: E,
+    ) -> io::Result<Self> {
+        let watch = host.interfaces.follow(interface).await?;
+        // As if the link were up: `next_event` tells at once if it is not.
+        let told = Interface { link: LinkState::Up, ..watch.interface() };
+        Ok(Self {
+            link,
+            host: host.clone(),
+            interface: interface.to_owned(),
+            vrid,
+            wanted_source: source,
+            source: None,
+            told_source: None,
+            obstacle: None,
+            watch,
+            told,
+            sockets: None,
+            added: BTreeSet::new(),
+            added_on: None,
+            routes: Routes::default(),
+            watched: BTreeSet::new(),
+            executor,
+            armed: None,
+            parting: None,
+            peers: Peers::new(source, peering),
+        })
+    }
+
+    const fn family(&self) -> Family {
+        Family::of(self.wanted_source)
+    }
+
+    /// From now on claims of these addresses and of those that are here are told.
+    fn watch_for(&mut self, addresses: &[IpAddr]) {
+        self.watched = self.added.iter().chain(addresses).copied().collect();
+        if let Some(sockets) = &mut self.sockets
+            && let Err(error) = sockets.frames.watch(&self.watched)
+        {
+            tracing::warn!(interface = self.interface, %error, "cannot watch for other holders");
+        }
+    }
+
+    /// What we said ourselves may come back to us.
+    fn judge(&self, Claim { address, mac }: Claim) -> Option<Event> {
+        let link = self.link;
+        (mac != self.watch.interface().mac).then_some(Event::Claimed { link, address, mac })
+    }
+
+    /// Speaks with other peers, or otherwise, from now on.
+    fn use_new_peering(&mut self) {
+        self.peers.update();
+        if let (Some(_), Some(parting)) = (self.armed, self.parting.take()) {
+            self.arm(&parting);
+        }
+    }
+
+    fn index(&self) -> Result<u32, String> {
+        self.watch
+            .interface()
+            .index
+            .ok_or_else(|| format!("there is no interface `{}`", self.interface))
+    }
+}
+
+impl Heard {
+    fn on(self, link: LinkId, waited: Duration) -> Event {
+        let Self { source, advert, form } = self;
+        Event::Advertisement { link, source, advert, form, waited }
+    }
+}
+
+impl<E: Executor> Platform for Linux<E> {
+    async fn next_event(&mut self) -> Event {
+        loop {
+            if let Some(event) = self.news() {
+                return event;
+            }
+            let index = self.watch.interface().index;
+            let Some(sockets) = self.sockets.as_mut() else {
+                let _ = timeout(RETRY, self.watch.changed()).await;
+                continue;
+            };
+            tokio::select! {
+                biased;
+                received = sockets.adverts.receiver.receive() => match received {
+                    Ok(packet) => if let Some(heard) = self.peers.read(packet.open()) {
+                        return heard.on(self.link, packet.waited);
+                    },
+                    // For example ENETDOWN, whose cause the watch is about to tell.
+                    Err(error) => tracing::debug!(%error, "cannot receive"),
+                },
+                () = self.watch.changed() => {}
+                () = self.routes.lost(index) => return Event::RoutesLost { link: self.link },
+                () = self.peers.changed() => self.use_new_peering(),
+                claim = sockets.frames.claim() => {
+                    if let Some(event) = self.judge(claim) {
+                        return event;
+                    }
+                }
+            }
+        }
+    }
+
+    fn read_waiting(&mut self) -> Waiting {
+        let Some(sockets) = self.sockets.as_mut() else { return Waiting::Nothing };
+        let event = if let Some(packet) = sockets.adverts.receiver.try_receive() {
+            let heard = self.peers.read(packet.open());
+            heard.map(|heard| heard.on(self.link, packet.waited))
+        } else if let Some(claim) = sockets.frames.try_claim() {
+            self.judge(claim)
+        } else {
+            return Waiting::Nothing;
+        };
+        event.map_or(Waiting::Noise, Waiting::Event)
+    }
+
+    async fn add_addresses(&mut self, addresses: &[IpAddr], lease: Duration) -> Result<(), String> {
+        let index = self.index()?;
+        let present = self.watch.interface();
+        // An address that somebody else configured is not ours to lease or to remove.
+        let is_ours = |ip: &IpAddr| !present.has_foreign(ip) || self.added.contains(ip);
+        let ours: Vec<_> = addresses.iter().copied().filter(is_ours).collect();
+        self.added.extend(&ours);
+        self.added_on = Some(index);
+        self.watch_for(&[]);
+        self.host
+            .netlink
+            .borrow_mut()
+            .lease(index, &ours, lease)
+            .map_err(|error| format!("cannot add {error} to `{}`", self.interface))
+    }
+
+    async fn remove_addresses(&mut self, addresses: &[IpAddr]) -> Result<(), String> {
+        let present = self.watch.interface();
+        let Some(index) = self.added_on.or(present.index) else {
+            self.added.clear();
+            return Ok(());
+        };
+        let is_ours = |ip: &IpAddr| self.added.contains(ip) || present.ours.contains(ip);
+        let ours: Vec<_> = addresses.iter().copied().filter(is_ours).collect();
+        self.added.retain(|ip| !ours.contains(ip));
+        self.watch_for(&[]);
+        self.host
+            .netlink
+            .borrow_mut()
+            .remove(index, &ours)
+            .map_err(|error| format!("cannot remove {error} from `{}`", self.interface))
+    }
+
+    fn add_routes(&mut self, routes: &[Route], lease: Duration) -> Result<(), String> {
+        let index = self.index()?;
+        let netlink = &mut self.host.netlink.borrow_mut();
+        for route in routes {
+            self.routes.add(netlink, index, route, lease).map_err(|error| {
+                format!("cannot add the route `{route}` to `{}`: {error}", self.interface)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn remove_routes(&mut self, routes: &[Route]) -> Result<(), String> {
+        let Some(index) = self.watch.interface().index else {
+            self.routes.forget();
+            return Ok(());
+        };
+        let netlink = &mut self.host.netlink.borrow_mut();
+        let mut result = Ok(());
+        for route in routes {
+            if let Err(error) = self.routes.remove(netlink, index, route) {
+                let name = &self.interface;
+                result = Err(format!("cannot remove the route `{route}` from `{name}`: {error}"));
+            }
+        }
+        result
+    }
+
+    fn advertise(&mut self, advert: &Advertisement, form: ChecksumForm) -> Result<(), String> {
+        let messages = self.peers.write(advert, form);
+        let name = self.interface.clone();
+        let adverts = &self.sockets()?.adverts;
+        let mut result = Err(format!("there is nobody to advertise to on `{name}`"));
+        for (to, message) in messages {
+            let sent = adverts.send(&message, to);
+            let sent =
+                sent.map_err(|error| format!("cannot advertise to `{to}` on `{name}`: {error}"));
+            // One peer that cannot be reached must not keep us from telling the others.
+            if let Err(error) = &sent {
+                tracing::debug!(error, "not sent");
+            }
+            result = result.or(sent);
+        }
+        result
+    }
+
+    fn announce(&mut self, addresses: &[IpAddr]) -> Result<(), String> {
+        let (name, mac) = (self.interface.clone(), self.watch.interface().mac);
+        let sockets = self.sockets()?;
+        for address in addresses {
+            sockets
+                .frames
+                .announce(mac, *address)
+                .map_err(|error| format!("cannot announce `{address}` on `{name}`: {error}"))?;
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, addresses: &[IpAddr]) {
+        let mac = self.watch.interface().mac;
+        self.watch_for(addresses);
+        let Some(sockets) = &self.sockets else { return };
+        // The answers of the other family would not be heard.
+        let family = self.family();
+        for address in addresses.iter().filter(|address| Family::of(**address) == family) {
+            if let Err(error) = sockets.frames.send(&who_has(mac, None, *address)) {
+                tracing::debug!(%address, %error, "cannot ask who has an address");
+            }
+        }
+    }
+
+    fn arm(&mut self, parting: &Parting) {
+        let Ok(index) = self.index() else { return };
+        if let Err(error) = self.sockets() {
+            tracing::warn!(%error, "cannot arm the guard");
+            return;
+        }
+        let adverts = &self.sockets.as_ref().expect("opened above").adverts;
+        let messages = self.peers.prepare(&parting.farewell, parting.form).into_iter();
+        let farewells =
+            messages.map(|(to, message)| Farewell { to: adverts.socket_address(to), message });
+        let routes = parting.routes.iter().map(|route| route_removal_request(index, route));
+        let will = Will {
+            route_removals: routes.collect(),
+            addresses: parting.addresses.clone(),
+            farewells: farewells.collect(),
+            seal: self.peers.seal(),
+            patience: parting.patience,
+        };
+        let router = RouterId { index, family: self.family(), vrid: self.vrid };
+        self.executor.arm(router, &will, adverts.sender());
+        self.armed = Some(router);
+        self.parting = Some(parting.clone());
+    }
+
+    fn beat(&mut self) {
+        if let Some(router) = self.armed {
+            self.executor.beat(router);
+        }
+    }
+
+    fn disarm(&mut self) {
+        if let Some(router) = self.armed.take() {
+            self.executor.disarm(router);
+        }
+    }
+
+    fn obstacle(&self) -> Option<&str> {
+        self.obstacle.as_deref()
+    }
+
+    fn decode_errors(&self) -> &DecodeErrors {
+        self.peers.errors()
+    }
+}

@@ -1,0 +1,117 @@
+//! What it takes to take part: the interface, its carrier, a source and the sockets; and what of it changed.
+
+use std::net::IpAddr;
+
+use super::{Linux, Sockets};
+use crate::event::{Event, LinkState};
+use crate::family::Family;
+use crate::linux::frames::FrameSocket;
+use crate::linux::interfaces::Interface;
+use crate::linux::socket::AdvertSocket;
+use crate::linux::will::Executor;
+use crate::platform::Platform;
+
+impl<E: Executor> Linux<E> {
+    /// The difference between the interface as it is and as it was told.
+    pub(super) fn news(&mut self) -> Option<Event> {
+        let id = self.link;
+        let now = self.watch.interface();
+        if now.index != self.told.index {
+            // Another interface of the same name: down first, so that everything is set up again.
+            self.sockets = None;
+            self.source = None;
+            self.told = Interface { link: LinkState::Down, ..now };
+            return Some(Event::Link { link: id, state: LinkState::Down });
+        }
+        let before = self.obstacle.take();
+        self.obstacle = self.prepare(&now).err();
+        let state = if self.obstacle.is_none() { LinkState::Up } else { LinkState::Down };
+        if let Some(source) = self.source
+            && state == LinkState::Up
+            && self.told_source != self.source
+        {
+            self.told_source = self.source;
+            return Some(Event::Source { link: id, source });
+        }
+        if state != self.told.link || before != self.obstacle {
+            if let Some(obstacle) = &self.obstacle {
+                tracing::warn!(interface = self.interface, vrid = %self.vrid, "{obstacle}");
+            }
+            self.told = Interface { link: state, ..now };
+            return Some(Event::Link { link: id, state });
+        }
+        if now.mac != self.told.mac && self.sockets.is_some() {
+            self.tell_new_mac();
+        }
+        let lost = self.added.iter().find(|ip| self.told.holds(ip) && !now.holds(ip)).copied();
+        if let Some(ip) = lost {
+            self.told.ours.remove(&ip);
+            self.told.foreign.retain(|own| own.address != ip);
+        } else {
+            self.told = Interface { link: state, ..now };
+        }
+        lost.map(|address| Event::AddressLost { link: id, address })
+    }
+
+    /// Hosts on the link know the old one.
+    fn tell_new_mac(&mut self) {
+        let held: Vec<_> = self.added.iter().copied().collect();
+        if let Err(error) = self.announce(&held) {
+            tracing::warn!(%error, "cannot tell the link of a new MAC");
+        }
+    }
+
+    /// Has everything that it takes to take part, or says what is missing. A link on which we cannot hear is as good
+    /// as down: silence on it proves nothing.
+    fn prepare(&mut self, now: &Interface) -> Result<(), String> {
+        let name = &self.interface;
+        let source = self.choose_source(now);
+        if source != self.source || now.link == LinkState::Down {
+            self.sockets = None;
+        }
+        self.source = source;
+        if let Some(source) = source {
+            self.peers.send_from(source);
+        }
+        match (now.index, now.link, source) {
+            (None, _, _) => Err(format!("waiting for interface `{name}`")),
+            (_, LinkState::Down, _) => Err(format!("interface `{name}` is down")),
+            (_, LinkState::Up, None) => Err(format!("waiting for {} on `{name}`", self.lacking())),
+            (_, LinkState::Up, Some(_)) => self.sockets().map(|_| ()),
+        }
+    }
+
+    fn choose_source(&self, now: &Interface) -> Option<IpAddr> {
+        if !self.wanted_source.is_unspecified() {
+            return Some(self.wanted_source);
+        }
+        let rules = self.host.source_rules.borrow();
+        rules.choose(&now.foreign, self.family(), self.source)
+    }
+
+    /// The address that the interface needs, in words.
+    const fn lacking(&self) -> &'static str {
+        match self.family() {
+            Family::Ipv4 => "an IPv4 address",
+            Family::Ipv6 => "a link-local IPv6 address",
+        }
+    }
+
+    pub(super) fn sockets(&mut self) -> Result<&mut Sockets, String> {
+        if self.sockets.is_none() {
+            let name = &self.interface;
+            let index = self.index()?;
+            let source = self.source.ok_or_else(|| format!("`{name}` has no address"))?;
+            let transport = &self.peers.peering().transport;
+            let adverts = AdvertSocket::open(name, index, source, self.vrid, transport);
+            let adverts = adverts.map_err(|error| {
+                format!("cannot open a VRRP socket on `{name}` with source `{source}`: {error}")
+            })?;
+            let frames = FrameSocket::open(name, Family::of(source))
+                .and_then(|mut frames| frames.watch(&self.watched).map(|()| frames))
+                .map_err(|error| format!("cannot open a packet socket on `{name}`: {error}"))?;
+            self.sockets = Some(Sockets { adverts, frames });
+        }
+        Ok(self.sockets.as_mut().expect("opened above"))
+    }
+}
