@@ -31,3 +31,9 @@ pub use route::{ROUTE_PROTOCOL, route_removal_request};
 pub use source::SourceRules;
 pub use tracked::{LinkWatch, RouteWatch};
 pub use will::{Executor, Farewell, RouterId, Seal, Will};
+
+/// Panics unless the laws of what is made of the kernel's messages hold of these octets. For the fuzzer.
+#[cfg(fuzzing)]
+pub fn check_kernel_messages(octets: &[u8]) {
+    interfaces::laws::check(octets);
+}

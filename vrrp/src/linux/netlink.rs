@@ -343,7 +343,7 @@ impl Netlink {
     }
 
     /// The messages of one datagram, by the numbers of their requests. The kernel has answered already.
-    fn receive(&mut self) -> io::Result<Vec<(u32, NetlinkPayload<RouteNetlinkMessage>)>> {
+    fn receive(&mut self) -> io::Result<Vec<Numbered>> {
         let length = recv(self.socket.as_raw_fd(), &mut self.buffer, MsgFlags::empty())
             .map_err(io::Error::from)
             .map_err(|error| match error.kind() {
@@ -352,17 +352,25 @@ impl Netlink {
                 }
                 _ => error,
             })?;
-        let mut rest = &self.buffer[..length];
-        let mut messages = Vec::new();
-        while !rest.is_empty() {
-            let message = NetlinkMessage::deserialize(rest).map_err(io::Error::other)?;
-            let length = (message.header.length as usize).next_multiple_of(ALIGNMENT);
-            rest = rest.get(length..).unwrap_or_default();
-            messages.push((message.header.sequence_number, message.payload));
-        }
-        Ok(messages)
+        messages(&self.buffer[..length])
     }
 }
+
+/// What a datagram of the kernel says, by the numbers of the requests that it answers.
+pub(super) fn messages(datagram: &[u8]) -> io::Result<Vec<Numbered>> {
+    let mut rest = datagram;
+    let mut messages = Vec::new();
+    while !rest.is_empty() {
+        let message = NetlinkMessage::deserialize(rest).map_err(io::Error::other)?;
+        let length = (message.header.length as usize).next_multiple_of(ALIGNMENT);
+        rest = rest.get(length..).unwrap_or_default();
+        messages.push((message.header.sequence_number, message.payload));
+    }
+    Ok(messages)
+}
+
+/// A message with its number.
+type Numbered = (u32, NetlinkPayload<RouteNetlinkMessage>);
 
 /// Messages in a datagram begin at multiples of it.
 const ALIGNMENT: usize = 4;
