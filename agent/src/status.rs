@@ -1,5 +1,6 @@
 //! What `haagent status` shows: a stable JSON schema, and a table that fits 80 columns.
 
+mod mismatch;
 mod track;
 
 use std::fmt::{self, Display, Write as _};
@@ -7,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use mismatch::{MismatchStatus, way_out_of_refusal};
 pub(crate) use track::TrackStatus;
 
 use crate::worker::{BackendReport, FrontendReport, ServerHealth, ServerReport};
@@ -115,6 +117,9 @@ pub(crate) struct RouterStatus {
     /// The last advertisement that was well-formed and refused for its sender.
     #[serde(default)]
     pub(crate) refused: Option<RefusalStatus>,
+    /// The settings in which other boxes differ from this one.
+    #[serde(default)]
+    pub(crate) mismatches: Vec<MismatchStatus>,
     pub(crate) last_transition: Option<TransitionStatus>,
     /// The last host that claimed an address of this virtual router, if that is not long ago.
     pub(crate) conflict: Option<ConflictStatus>,
@@ -137,6 +142,9 @@ pub(crate) struct PeerStatus {
 pub(crate) struct RefusalStatus {
     pub(crate) source: IpAddr,
     pub(crate) reason: String,
+    /// The way out, if there is one to name.
+    #[serde(default)]
+    pub(crate) hint: Option<String>,
     pub(crate) ago_ms: u64,
 }
 

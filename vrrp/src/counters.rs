@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::advertisement::DecodeError;
 use crate::hmac::HmacError;
+use crate::mismatch::{Difference, Mismatches, Proof};
 
 /// Events of one virtual router since it was made. They only grow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,12 +32,29 @@ pub struct Counters {
     pub auth_type_mismatches: u64,
     /// Advertisements of version 2 with another password than ours, ignored.
     pub auth_failures: u64,
-    /// Advertisements of version 2 with another interval than ours, ignored.
+    /// Advertisements with another interval than ours; ignored in version 2.
     pub advertise_interval_errors: u64,
     /// Answers and other frames by which another host claimed an address of ours.
     pub address_conflicts: u64,
     /// How often we were late: did not run for so long that a peer may have taken over.
     pub late: u64,
+}
+
+impl Counters {
+    /// Counts an advertisement for a difference that it shows.
+    pub(crate) fn count(&mut self, difference: Difference) {
+        let counter = match difference {
+            Difference::Version { .. } => &mut self.version_errors,
+            Difference::Authentication { ours: Proof::Password, theirs: Proof::Password } => {
+                &mut self.auth_failures
+            }
+            Difference::Authentication { .. } => &mut self.auth_type_mismatches,
+            Difference::Interval { .. } => &mut self.advertise_interval_errors,
+            Difference::Addresses { .. } => &mut self.address_list_errors,
+            Difference::Priority(_) | Difference::Checksum { .. } => return,
+        };
+        *counter += 1;
+    }
 }
 
 /// Packets that were no valid advertisement, by the first check that they failed.
@@ -72,6 +90,8 @@ pub struct DecodeErrors {
     pub hmac_replays: u64,
     /// Not refused: without an HMAC where we have keys and ask for none.
     pub hmac_unsigned: u64,
+    /// Not refused: whose advertisements are signed while we do not sign, or the other way round.
+    pub mismatches: Mismatches,
     /// The last one that was well-formed and refused for its sender.
     pub last_refusal: Option<Refusal>,
 }
@@ -88,6 +108,12 @@ pub struct Refusal {
 }
 
 impl DecodeErrors {
+    /// Our settings have changed: what is wrong with others now, their next packets will tell.
+    pub fn forget_senders(&mut self) {
+        self.mismatches.forget();
+        self.last_refusal = None;
+    }
+
     /// Counts one rejected packet.
     pub fn count(&mut self, error: &DecodeError) {
         let counter = match error {

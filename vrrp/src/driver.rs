@@ -24,6 +24,7 @@ use crate::config::RouterConfig;
 use crate::conflict::Conflict;
 use crate::counters::{Counters, DecodeErrors};
 use crate::event::{Action, Event, LinkState, Role, Transition};
+use crate::mismatch::Mismatch;
 use crate::peer::Peer;
 use crate::platform::{Parting, Platform, Waiting};
 use crate::router::{Question, VirtualRouter};
@@ -82,6 +83,8 @@ pub struct LinkStatus {
     pub peer: Option<Peer>,
     /// The last host there that claimed an address of ours.
     pub conflict: Option<Conflict>,
+    /// In what others there differ from us; some may be [over](Mismatch::is_over).
+    pub mismatches: Vec<Mismatch>,
     /// Counted since the start.
     pub counters: Counters,
     /// Packets that were no valid advertisement.
@@ -373,6 +376,7 @@ fn status_of<P: Platform>(
         state: router.link_state(id),
         peer: router.peer(id).copied(),
         conflict: router.conflict(id).copied(),
+        mismatches: mismatches(router, id, &link.platform),
         counters: router.counters(id).clone(),
         source: router.source(id),
         obstacle: link.platform.obstacle().map(str::to_owned),
@@ -387,6 +391,12 @@ fn status_of<P: Platform>(
         scheduling_delay_max,
         links: router.config().link_ids().zip(links).map(link_status).collect(),
     }
+}
+
+/// Those that the election sees, and those of what proves an advertisement, which it does not.
+fn mismatches<P: Platform>(router: &VirtualRouter, id: LinkId, platform: &P) -> Vec<Mismatch> {
+    let proofs = platform.decode_errors().mismatches.iter();
+    router.mismatches(id).iter().chain(proofs).copied().collect()
 }
 
 /// The next event of any link; the first link's first. Cancel-safe, as each of them is.

@@ -31,7 +31,7 @@ use std::net::IpAddr;
 pub use key::{HmacKey, HmacKeys, KEYS_MAX};
 use replay::Replays;
 pub use sequence::Sequence;
-pub use trailer::TRAILER_LEN;
+pub use trailer::{TRAILER_LEN, has_trailer};
 
 /// What is signed, and what is accepted. The steps of an introduction, without a moment of two active routers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

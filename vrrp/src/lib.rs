@@ -68,6 +68,7 @@ pub mod hmac;
 #[cfg(feature = "linux")]
 pub mod linux;
 mod mac;
+mod mismatch;
 mod neighbour;
 mod peer;
 mod peering;
@@ -90,6 +91,7 @@ pub use envelope::Envelope;
 pub use event::{Action, Event, LinkState, Reason, Role, Transition};
 pub use family::{Family, MULTICAST_GROUP, MULTICAST_GROUP_V6};
 pub use mac::Mac;
+pub use mismatch::{Difference, MISMATCH_OVER, MISMATCHES_MAX, Mismatch, Mismatches, Proof};
 pub use neighbour::{ARP_FRAME_LEN, Neighbour, who_has};
 pub use peer::Peer;
 pub use peering::{Authentication, Peering, Transport};

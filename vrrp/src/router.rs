@@ -115,6 +115,9 @@ impl VirtualRouter {
         if let Event::Link { link, state } = event {
             self.links[link.index()].state = state;
         }
+        if let Event::Reconfigure(_) = event {
+            self.links.iter_mut().for_each(|link| link.mismatches.forget());
+        }
         match (self.state.clone(), event) {
             (State::Initialize(InitializeState::Stopped), Event::Startup) => {
                 self.start(Reason::Started, now);

@@ -7,6 +7,7 @@
 //! - `routes`: what comes and goes with the addresses.
 //! - `duplicates`: an address that somebody else has.
 //! - `consent`: a claim that somebody else must agree to.
+//! - `mismatches`: what is told of settings that differ between boxes.
 //! - `settings`: what a reload does.
 //! - `tracking`: what the outcomes of checks add up to.
 //! - `version_2`: what differs in version 2.
@@ -29,6 +30,7 @@ mod groups;
 mod hmac;
 mod lan;
 mod letting_go;
+mod mismatches;
 mod model;
 mod neighbour;
 mod rfc9568;

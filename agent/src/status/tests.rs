@@ -54,6 +54,7 @@ fn report() -> StatusReport {
             advert_interval_ms: 100,
             unicast_peers: Vec::new(),
             refused: None,
+            mismatches: Vec::new(),
             peer: Some(PeerStatus {
                 address: "192.0.2.3".parse().expect("an address"),
                 priority: 100,

@@ -13,8 +13,9 @@ use crate::coordinator;
 use crate::engine;
 use crate::hooks::Hooks;
 use crate::status::{
-    ConfigStatus, ConflictStatus, CounterStatus, GuardStatus, PeerStatus, RefusalStatus,
-    RouterStatus, SCHEMA, StatusReport, TrackStatus, TransitionStatus, WorkerState, WorkerStatus,
+    ConfigStatus, ConflictStatus, CounterStatus, GuardStatus, MismatchStatus, PeerStatus,
+    RefusalStatus, RouterStatus, SCHEMA, StatusReport, TrackStatus, TransitionStatus, WorkerState,
+    WorkerStatus, way_out_of_refusal,
 };
 use crate::worker::ServerHealth;
 
@@ -132,11 +133,15 @@ impl Supervisor {
             if let Some(refused) =
                 router.refused.as_ref().filter(|it| it.ago_ms < REFUSALS_SHOWN_MS)
             {
-                let RefusalStatus { source, reason, .. } = refused;
+                let RefusalStatus { source, reason, hint, .. } = refused;
+                let hint = hint.as_ref().map_or_else(String::new, |hint| format!("\nhint: {hint}"));
                 problems.push(format!(
-                    "virtual router {} refuses what {source} advertises: {reason}",
+                    "virtual router {} refuses what {source} advertises: {reason}{hint}",
                     router.name
                 ));
+            }
+            for MismatchStatus { text, hint, .. } in &router.mismatches {
+                problems.push(format!("virtual router {}: {text}\nhint: {hint}", router.name));
             }
             if let Some(ConflictStatus { address, mac, .. }) = &router.conflict {
                 problems.push(format!(
@@ -221,8 +226,15 @@ fn router_status(
         refused: link.decode_errors.last_refusal.map(|refusal| RefusalStatus {
             source: refusal.source,
             reason: refusal.error.to_string(),
+            hint: way_out_of_refusal(&refusal.error).map(str::to_owned),
             ago_ms: ms(since(refusal.at)),
         }),
+        mismatches: link
+            .mismatches
+            .iter()
+            .filter(|mismatch| !mismatch.is_over(now))
+            .map(|mismatch| MismatchStatus::new(mismatch, now))
+            .collect(),
         last_transition: group.last_transition.as_ref().map(|transition| TransitionStatus {
             from: transition.from.to_string(),
             to: transition.to.to_string(),

@@ -41,6 +41,12 @@ impl HmacKey {
     }
 }
 
+/// Whether what follows the message, the first `len` octets of the payload, looks like a trailer.
+#[must_use]
+pub fn has_trailer(payload: &[u8], len: usize) -> bool {
+    payload.len() == len + TRAILER_LEN && payload[len] == TYPE_HMAC_SHA256
+}
+
 /// The number of the key and the sequence of a payload with a trailer, if it is right.
 pub(super) fn verify(
     payload: &[u8],

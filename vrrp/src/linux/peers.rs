@@ -11,8 +11,10 @@ use crate::checksum::ChecksumForm;
 use crate::counters::{DecodeErrors, Refusal};
 use crate::envelope::Envelope;
 use crate::family::Family;
-use crate::hmac::{Authenticator, Authenticity, Sequence, TRAILER_LEN};
+use crate::hmac::{Authenticator, Authenticity, Sequence, TRAILER_LEN, has_trailer};
 use crate::linux::Seal;
+use crate::mismatch::{Difference, Proof};
+use crate::peer::Peer;
 use crate::peering::{Authentication, Peering};
 
 /// The other routers of one virtual router.
@@ -68,6 +70,7 @@ impl Peers {
     /// Takes the newest settings into force.
     pub(super) fn update(&mut self) {
         self.peering = self.settings.borrow_and_update().clone();
+        self.errors.forget_senders();
         let transport = &self.peering.transport;
         self.forms.retain(|source, _| transport.admits(*source));
         self.authenticator = match (self.authenticator.take(), self.peering.authentication.clone())
@@ -97,9 +100,15 @@ impl Peers {
         let decoded = Advertisement::decode(payload, &envelope);
         let (advert, form) = self.count(decoded, None)?;
         self.count(self.admit(&envelope), Some(envelope.source))?;
-        let proof = self.authenticate(payload, advert.message_len(form), envelope.source);
+        let len = advert.message_len(form);
+        let proof = self.authenticate(payload, len, envelope.source);
         let proof = self.count(proof, Some(envelope.source))?;
         self.errors.hmac_unsigned += u64::from(proof == Some(Authenticity::Unsigned));
+        let difference = self.in_proofs(proof, has_trailer(payload, len));
+        let Advertisement { priority, interval, .. } = advert;
+        let (address, heard_at) = (envelope.source, now());
+        let sender = Peer { address, priority, interval, form, heard_at };
+        self.errors.mismatches.replace(&sender, true, difference.into_iter());
         if self.peering.mirrors_checksums {
             self.forms.insert(envelope.source, form);
         }
@@ -134,8 +143,7 @@ impl Peers {
         advert: &Advertisement,
         form: ChecksumForm,
     ) -> Vec<(IpAddr, Vec<u8>)> {
-        let signs = self.authenticator.as_ref().is_some_and(|it| it.signing_key().is_some());
-        let trailer_len = if signs { TRAILER_LEN } else { 0 };
+        let trailer_len = if self.signs() { TRAILER_LEN } else { 0 };
         let destinations = self.peering.transport.destinations(Family::of(self.source));
         let message = |to| {
             let form = self.forms.get(&to).copied().unwrap_or(form);
@@ -144,6 +152,10 @@ impl Peers {
             (to, payload)
         };
         destinations.into_iter().map(message).collect()
+    }
+
+    fn signs(&self) -> bool {
+        self.authenticator.as_ref().is_some_and(|it| it.signing_key().is_some())
     }
 
     fn admit(&self, envelope: &Envelope) -> Result<(), DecodeError> {
@@ -163,6 +175,16 @@ impl Peers {
     ) -> Result<Option<Authenticity>, DecodeError> {
         let Some(authenticator) = &mut self.authenticator else { return Ok(None) };
         authenticator.check(payload, len, source).map(Some).map_err(DecodeError::Hmac)
+    }
+
+    /// Who signs while the other does not. Before all of us have the key, nobody signs.
+    fn in_proofs(&self, proof: Option<Authenticity>, is_signed: bool) -> Option<Difference> {
+        let (ours, theirs) = match proof {
+            None if is_signed => (Proof::None, Proof::Hmac),
+            Some(Authenticity::Unsigned) if self.signs() => (Proof::Hmac, Proof::None),
+            None | Some(Authenticity::Unsigned | Authenticity::Proven) => return None,
+        };
+        Some(Difference::Authentication { ours, theirs })
     }
 
     /// Counts an error. The last one of a well-formed packet, whose sender is known, is remembered.
@@ -338,6 +360,39 @@ mod tests {
             assert!(takes(&mut receiver, &payload(&mut silent)));
             assert_eq!(hmac_counters(&receiver), [0, 0, 0, 1]);
             assert_eq!(receiver.seal().is_some(), mode == HmacMode::Permissive);
+        }
+    }
+
+    #[test]
+    fn who_signs_alone_is_told() {
+        use HmacMode::{Enforce, Permissive, ReceiveOnly};
+        let told = |ours: Option<HmacMode>, theirs: Option<HmacMode>| {
+            let side = |host, mode: Option<HmacMode>| match mode {
+                Some(mode) => with_keys(host, mode, &[(1, 7)]),
+                None => {
+                    let settings =
+                        Peering { authentication: None, ..keyed(host, Enforce, &[(1, 7)]) };
+                    let (sender, settings) = watch::channel(settings);
+                    (Peers::new(ip(host), settings), sender)
+                }
+            };
+            let ((mut receiver, _a), (mut sender, _b)) = (side(3, ours), side(2, theirs));
+            assert!(takes(&mut receiver, &payload(&mut sender)));
+            receiver.errors().mismatches.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let (they, we) = ("signs what it sends, we do not", "does not sign what it sends, we do");
+        let cases: [(_, _, &[&str]); 6] = [
+            (None, None, &[]),
+            (None, Some(Enforce), &[they]),
+            (Some(Permissive), None, &[we]),
+            (Some(Permissive), Some(Permissive), &[]),
+            (Some(ReceiveOnly), None, &[]),
+            (Some(ReceiveOnly), Some(Permissive), &[]),
+        ];
+        for (ours, theirs, expected) in cases {
+            let expected: Vec<_> =
+                expected.iter().map(|text| format!("{} {text}", ip(2))).collect();
+            assert_eq!(told(ours, theirs), expected, "{ours:?} {theirs:?}");
         }
     }
 

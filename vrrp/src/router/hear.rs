@@ -1,16 +1,15 @@
 //! What an advertisement means to a backup and to an active router (RFC 9568 §6.4.2, §6.4.3).
 
 use std::cmp::Ordering;
+use std::iter;
 use std::net::IpAddr;
 use std::time::Instant;
 
 use super::{Link, VirtualRouter};
 use crate::advertisement::Advertisement;
-use crate::auth::Auth;
 use crate::checksum::ChecksumForm;
-use crate::config::{LinkConfig, Version};
-use crate::counters::Counters;
 use crate::event::Reason;
+use crate::mismatch::Difference;
 use crate::peer::Peer;
 use crate::state::{ActiveState, BackupState, State};
 use crate::types::{LinkId, Priority};
@@ -26,8 +25,8 @@ impl VirtualRouter {
         heard_at: Instant,
     ) -> Option<Peer> {
         let source = self.source(link);
-        let settings = self.config.link(link);
-        let Link { peer, counters, .. } = &mut self.links[link.index()];
+        let (settings, ours) = (self.config.link(link), self.config.priority());
+        let Link { peer, counters, mismatches, .. } = &mut self.links[link.index()];
         if advert.vrid != settings.vrid() {
             counters.vrid_errors += 1;
             return None;
@@ -36,15 +35,19 @@ impl VirtualRouter {
             counters.own_source_received += 1;
             return None;
         }
-        if let Err(error) = understand(settings, advert, form) {
-            *error(counters) += 1;
+        let Advertisement { priority, interval, .. } = *advert;
+        let sender = Peer { address, priority, interval, form, heard_at };
+        if let Some(difference) = Difference::that_deafens(settings, advert, form) {
+            counters.count(difference);
+            mismatches.replace(&sender, false, iter::once(difference));
             return None;
         }
         counters.advertisements_received += 1;
-        counters.priority_zero_received += u64::from(advert.priority == Priority::RELEASE);
-        counters.address_list_errors += u64::from(!same_addresses(settings, advert));
-        let Advertisement { priority, interval, .. } = *advert;
-        *peer = Some(Peer { address, priority, interval, form, heard_at });
+        counters.priority_zero_received += u64::from(priority == Priority::RELEASE);
+        let differences = Difference::that_are_borne(settings, ours, advert, form);
+        let differences = differences.inspect(|difference| counters.count(*difference));
+        mismatches.replace(&sender, true, differences);
+        *peer = Some(sender);
         *peer
     }
 
@@ -94,36 +97,4 @@ impl VirtualRouter {
             self.send(other, Priority::RELEASE);
         }
     }
-}
-
-/// Whether the sender speaks as we do: the same version and, in version 2, the same authentication and interval
-/// (RFC 3768 §7.1). If not, the counter that says so.
-fn understand(
-    settings: &LinkConfig,
-    advert: &Advertisement,
-    form: ChecksumForm,
-) -> Result<(), fn(&mut Counters) -> &mut u64> {
-    match (settings.version(), form) {
-        (Version::V2 { auth }, ChecksumForm::Rfc3768(heard)) => match (auth, heard) {
-            (Auth::None, Auth::Password(_)) | (Auth::Password(_), Auth::None) => {
-                Err(|counters| &mut counters.auth_type_mismatches)
-            }
-            _ if auth != heard => Err(|counters| &mut counters.auth_failures),
-            _ if advert.interval != settings.interval() => {
-                Err(|counters| &mut counters.advertise_interval_errors)
-            }
-            _ => Ok(()),
-        },
-        (Version::V2 { .. }, _) | (Version::V3 { .. }, ChecksumForm::Rfc3768(_)) => {
-            Err(|counters| &mut counters.version_errors)
-        }
-        (Version::V3 { .. }, _) => Ok(()),
-    }
-}
-
-/// The order on the wire says nothing.
-fn same_addresses(settings: &LinkConfig, advert: &Advertisement) -> bool {
-    let ours = settings.addresses();
-    ours.len() == advert.addresses.len()
-        && ours.iter().all(|address| advert.addresses.contains(address))
 }

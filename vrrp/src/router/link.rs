@@ -8,6 +8,7 @@ use super::losses::Losses;
 use crate::conflict::Conflict;
 use crate::counters::Counters;
 use crate::event::LinkState;
+use crate::mismatch::Mismatches;
 use crate::peer::Peer;
 use crate::types::LinkId;
 
@@ -23,6 +24,7 @@ pub(super) struct Link {
     /// When routes that others removed were last added again.
     pub(super) routes_restored_at: Option<Instant>,
     pub(super) conflict: Option<Conflict>,
+    pub(super) mismatches: Mismatches,
 }
 
 impl Link {
@@ -35,6 +37,7 @@ impl Link {
             losses: Losses::default(),
             routes_restored_at: None,
             conflict: None,
+            mismatches: Mismatches::default(),
         }
     }
 }
@@ -71,6 +74,15 @@ impl VirtualRouter {
     #[must_use]
     pub fn conflict(&self, link: LinkId) -> Option<&Conflict> {
         self.links[link.index()].conflict.as_ref()
+    }
+
+    /// In what the other routers of the VRID on this link differ from us.
+    ///
+    /// # Panics
+    /// If there is no such link.
+    #[must_use]
+    pub fn mismatches(&self, link: LinkId) -> &Mismatches {
+        &self.links[link.index()].mismatches
     }
 
     /// What was counted on this link since the router was made.

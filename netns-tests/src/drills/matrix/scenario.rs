@@ -142,15 +142,19 @@ async fn weaker(duel: &mut Duel, settings: &Settings) -> Result<Vec<String>> {
 async fn equal(duel: &mut Duel, winner: usize) -> Result<Vec<String>> {
     duel.haagent.start().await?;
     hears(duel, &[RouterState::Backup, RouterState::Active]).await?;
+    let problems = told(duel, "has priority").await?;
     part_and_heal(duel, winner).await?;
-    Ok(Vec::new())
+    Ok(problems)
 }
 
 /// keepalived advertises more rarely than we would.
 async fn learn(duel: &mut Duel, settings: &Settings) -> Result<Vec<String>> {
     duel.haagent.start().await?;
     backup(duel).await?;
-    silence_is_borne(duel, settings.interval * SLOW, A, settings.skew(A) * SLOW).await
+    let mut problems = told(duel, "advertises every").await?;
+    let interval = settings.interval * SLOW;
+    problems.extend(silence_is_borne(duel, interval, A, settings.skew(A) * SLOW).await?);
+    Ok(problems)
 }
 
 /// We advertise more rarely than keepalived would.
@@ -158,6 +162,13 @@ async fn teach(duel: &mut Duel, settings: &Settings) -> Result<Vec<String>> {
     duel.haagent.start().await?;
     duel.held_by(A).await?;
     silence_is_borne(duel, settings.interval, B, settings.skew(B)).await
+}
+
+/// What differs from keepalived, which was just heard, is among the problems that our status tells.
+async fn told(duel: &Duel, what: &str) -> Result<Vec<String>> {
+    let told = duel.haagent.status().await?.problems;
+    let is_told = told.iter().any(|problem| problem.contains(what) && problem.contains("hint: "));
+    Ok(if is_told { Vec::new() } else { vec![format!("`{what}` is not told: {told:?}")] })
 }
 
 /// Several advertisements of the active router.
@@ -188,7 +199,7 @@ async fn silence_is_borne(
     Ok(problems)
 }
 
-/// Waits until we are a healthy backup; returns the form of keepalived's checksum.
+/// Waits until we are a backup; returns the form of keepalived's checksum.
 async fn backup(duel: &Duel) -> Result<String> {
     hears(duel, &[RouterState::Backup]).await
 }
@@ -196,7 +207,9 @@ async fn backup(duel: &Duel) -> Result<String> {
 /// Waits until we are in one of these states and heard keepalived; returns the form of its checksum.
 async fn hears(duel: &Duel, states: &[RouterState]) -> Result<String> {
     let form = |status: &Status| {
-        let ready = status.healthy && status.state().is_some_and(|state| states.contains(&state));
+        let ready = status.guard.pid.is_some()
+            && ["standby", "serving"].contains(&status.worker.state.as_str())
+            && status.state().is_some_and(|state| states.contains(&state));
         let peer = status.virtual_routers.first()?.peer.as_ref()?;
         ready.then(|| peer.checksum.clone())
     };
