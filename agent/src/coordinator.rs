@@ -33,6 +33,8 @@ pub(crate) enum Notice {
     Terminate,
     /// Open sessions have finished or run out of time.
     Drained,
+    /// The addresses we hold are about to go.
+    Left,
     /// Sessions on the addresses we hold are closed.
     Closed,
     /// Every virtual router has let go.
@@ -46,6 +48,8 @@ pub(crate) enum Step {
     SpawnWorker,
     /// Take part in the election.
     StartRouters,
+    /// Leave the election, but hold the addresses until just before the peer can have them; answered by [`Notice::Left`].
+    LeaveRouters,
     /// Let go of the addresses; answered by [`Notice::Released`].
     ReleaseRouters,
     /// Let open sessions finish; answered by [`Notice::Drained`].
@@ -95,6 +99,7 @@ enum Routers {
 enum Stopping {
     No,
     Draining,
+    Leaving,
     Closing,
     Releasing,
 }
@@ -144,6 +149,7 @@ impl Coordinator {
             Notice::AddressesLost(addresses) => vec![Step::CloseSessions(addresses)],
             Notice::Terminate => self.terminate(),
             Notice::Drained => self.drained(),
+            Notice::Left => self.left(),
             Notice::Closed => self.closed(),
             Notice::Released => self.released(),
         }
@@ -177,7 +183,7 @@ impl Coordinator {
         match self.stopping {
             Stopping::No => {}
             // Nothing is left to drain or to close.
-            Stopping::Draining | Stopping::Closing => return self.release(),
+            Stopping::Draining | Stopping::Leaving | Stopping::Closing => return self.release(),
             Stopping::Releasing => return Vec::new(),
         }
         self.failures = self.failures.saturating_add(1);
@@ -229,6 +235,7 @@ impl Coordinator {
             (Stopping::No, Worker::Down | Worker::Starting) => self.release(),
             // Asked twice: no more waiting.
             (Stopping::Draining, _) => self.drained(),
+            (Stopping::Leaving, _) => self.left(),
             (Stopping::Closing, _) => self.closed(),
             (Stopping::Releasing, _) => Vec::new(),
         }
@@ -236,6 +243,15 @@ impl Coordinator {
 
     fn drained(&mut self) -> Vec<Step> {
         if self.stopping != Stopping::Draining {
+            return Vec::new();
+        }
+        self.stopping = Stopping::Leaving;
+        self.routers = Routers::Released;
+        vec![Step::LeaveRouters]
+    }
+
+    fn left(&mut self) -> Vec<Step> {
+        if self.stopping != Stopping::Leaving {
             return Vec::new();
         }
         self.stopping = Stopping::Closing;

@@ -6,7 +6,7 @@ use std::mem::discriminant;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, LocalSet};
@@ -87,6 +87,7 @@ enum Command {
     Configure(Vec<GroupSettings>, SourceRules, oneshot::Sender<io::Result<()>>),
     Start,
     Consent(RouterKey, u64, Result<(), String>),
+    Leave(oneshot::Sender<Option<Instant>>),
     Release(oneshot::Sender<()>),
     Report(oneshot::Sender<Statuses>),
 }
@@ -141,6 +142,15 @@ impl Engine {
     /// Lets every virtual router take part in the election.
     pub(crate) async fn start_routers(&self) {
         self.send(Command::Start).await;
+    }
+
+    /// Leaves the election, but holds every address until just before another box can have it. Returns when the first of
+    /// them go, if any are here.
+    pub(crate) async fn leave_routers(&self) -> Option<Instant> {
+        let (told, answer) = oneshot::channel();
+        self.send(Command::Leave(told)).await;
+        // An error means that the thread is gone, and every address with it.
+        answer.await.unwrap_or_default()
     }
 
     /// Lets go of every address and leaves the election; returns when that is done.
@@ -261,6 +271,10 @@ impl Fleet {
                     let _ = group.commands.send(driver::Command::Consent(number, answer)).await;
                 }
             }
+            Command::Leave(told) => {
+                self.started = false;
+                let _ = told.send(self.leave().await);
+            }
             Command::Release(done) => {
                 self.started = false;
                 self.release().await;
@@ -290,6 +304,21 @@ impl Fleet {
             // A driver ends only when its group is removed.
             let _ = group.commands.send(command()).await;
         }
+    }
+
+    async fn leave(&self) -> Option<Instant> {
+        let mut answers = Vec::new();
+        for group in self.groups.values() {
+            let (told, answer) = oneshot::channel();
+            let _ = group.commands.send(driver::Command::Leave(told)).await;
+            answers.push(answer);
+        }
+        let mut first = None;
+        for answer in answers {
+            let until = timeout(RELEASE_DEADLINE, answer).await.ok().and_then(Result::ok).flatten();
+            first = first.into_iter().chain(until).min();
+        }
+        first
     }
 
     async fn release(&self) {

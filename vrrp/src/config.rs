@@ -17,6 +17,8 @@ pub struct RouterConfig {
     /// What tracking adds to it.
     offset: i16,
     preempt: Preempt,
+    /// Of all others, as far as is known.
+    strongest_other: Priority,
     consent_within: Option<Duration>,
     /// Never empty.
     links: Vec<LinkConfig>,
@@ -30,6 +32,7 @@ impl RouterConfig {
             priority: Priority::DEFAULT,
             offset: 0,
             preempt: Preempt::Never,
+            strongest_other: Priority::OWNER,
             consent_within: None,
             links: vec![link],
         }
@@ -57,6 +60,19 @@ impl RouterConfig {
     #[must_use]
     pub fn with_preempt(self, preempt: Preempt) -> Self {
         Self { preempt, ..self }
+    }
+
+    /// The same, but no other router is ever stronger than this. Before a planned stop is over, nobody else must have the
+    /// addresses: the weaker the others, the longer they can be held. Any priority, unless told.
+    #[must_use]
+    pub fn with_strongest_other(self, priority: Priority) -> Self {
+        Self { strongest_other: priority, ..self }
+    }
+
+    /// The highest priority that another router may have.
+    #[must_use]
+    pub fn strongest_other(&self) -> Priority {
+        self.strongest_other
     }
 
     /// The same, but it becomes active only with the consent of its owner, who is asked when all else allows it. An

@@ -28,6 +28,7 @@ use crate::mismatch::Mismatch;
 use crate::peer::Peer;
 use crate::platform::{Parting, Platform, Waiting};
 use crate::router::{Question, VirtualRouter};
+use crate::state::State;
 use crate::track::Health;
 use crate::types::LinkId;
 
@@ -38,6 +39,9 @@ pub enum Command {
     Start,
     /// Let go of the addresses and leave the election; answered when that is done.
     Release(oneshot::Sender<()>),
+    /// The same, but the addresses may stay until just before another router can have them; answered with when they go,
+    /// if they are still here.
+    Leave(oneshot::Sender<Option<Instant>>),
     /// Use these settings, which have as many links, from now on.
     Reconfigure(RouterConfig),
     /// The answer to the [question](Status::question) of this number.
@@ -153,6 +157,15 @@ impl<P: Platform> Driver<P> {
                 // The asker may have given up; that changes nothing here.
                 let _ = done.send(());
             }
+            Command::Leave(told) => {
+                self.handle(Event::Leave).await;
+                let until = match self.router.state() {
+                    State::Leaving(leaving) => Some(leaving.until()),
+                    State::Initialize(_) | State::Backup(_) | State::Active(_) => None,
+                };
+                // The asker may have given up; that changes nothing here.
+                let _ = told.send(until);
+            }
             Command::Reconfigure(config) => {
                 assert_eq!(config.links().len(), self.links.len(), "links stay");
                 self.handle(Event::Reconfigure(config)).await;
@@ -254,7 +267,9 @@ impl<P: Platform> Driver<P> {
     /// if it stood still after it decided what to do.
     fn check_in_time(&self, decided_at: Instant) -> Result<(), String> {
         let silence = now().saturating_duration_since(self.heard_at.unwrap_or(decided_at));
-        if self.router.role() == Role::Active && silence >= self.router.config().patience() {
+        let armed = self.links.iter().filter_map(|link| link.armed.as_ref()).next();
+        let patience = armed.map_or_else(|| self.router.patience(), |parting| parting.patience);
+        if self.router.role().may_hold() && silence >= patience {
             return Err(format!("the process was stopped for {} ms", silence.as_millis()));
         }
         Ok(())
@@ -286,7 +301,7 @@ impl<P: Platform> Driver<P> {
     fn arm(&mut self) {
         let heard_at = now();
         let config = self.router.config();
-        let holds = self.router.role() == Role::Active;
+        let holds = self.router.role().may_hold();
         let mut is_changed = false;
         for (id, link) in config.link_ids().zip(&mut self.links) {
             let due = holds.then(|| parting(&self.router, id));
@@ -352,7 +367,7 @@ impl<P: Platform> Driver<P> {
             let known = before.conflict.map(|conflict| conflict.since);
             let Some(conflict) = self.router.conflict(id) else { continue };
             if known != Some(conflict.since) {
-                let holds = self.router.role() == Role::Active;
+                let holds = self.router.role().may_hold();
                 let answer = if holds { "announcing again" } else { "not claimed" };
                 tracing::error!(vrid = %config.link(id).vrid(), "{conflict}: {answer}");
             }
@@ -364,7 +379,7 @@ fn parting(router: &VirtualRouter, id: LinkId) -> Parting {
     let (config, (farewell, form)) = (router.config(), router.farewell(id));
     let link = config.link(id);
     let (routes, addresses) = (link.routes().to_vec(), link.held());
-    Parting { routes, addresses, farewell, form, patience: config.patience() }
+    Parting { routes, addresses, farewell, form, patience: router.patience() }
 }
 
 fn status_of<P: Platform>(

@@ -19,6 +19,8 @@ pub enum Event {
     Startup,
     /// Let go of the addresses and leave the election (RFC 9568 §6.4.2, §6.4.3).
     Shutdown,
+    /// The same, but the addresses may stay until just before another router can have them.
+    Leave,
     /// The time that [`poll_timeout`](crate::VirtualRouter::poll_timeout) named has come.
     Timer,
     /// A valid advertisement for our VRID arrived.
@@ -99,6 +101,7 @@ impl Event {
             | Self::Claimed { link, .. } => Some(*link),
             Self::Startup
             | Self::Shutdown
+            | Self::Leave
             | Self::Timer
             | Self::Consent { .. }
             | Self::ActionFailed(_)
@@ -186,6 +189,19 @@ pub enum Role {
     Backup,
     /// Holds the addresses.
     Active,
+    /// Has let go of the addresses, which are still here for the last moments of a planned stop.
+    Leaving,
+}
+
+impl Role {
+    /// Whether addresses may be here.
+    #[must_use]
+    pub fn may_hold(self) -> bool {
+        match self {
+            Self::Initialize | Self::Backup => false,
+            Self::Active | Self::Leaving => true,
+        }
+    }
 }
 
 impl fmt::Display for Role {
@@ -194,6 +210,7 @@ impl fmt::Display for Role {
             Self::Initialize => "initialize",
             Self::Backup => "backup",
             Self::Active => "active",
+            Self::Leaving => "leaving",
         })
     }
 }

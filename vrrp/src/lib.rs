@@ -6,8 +6,8 @@
 //!
 //! - The active router advertises itself every interval. A backup that hears nothing for three intervals and its
 //!   skew, which is shorter the higher its priority, becomes active: advertise, add the addresses, announce them.
-//! - An active router that lets go on purpose removes the addresses and advertises priority 0: the backups wait for
-//!   their skew only.
+//! - An active router that lets go on purpose advertises priority 0: the backups wait for their skew only. In a planned
+//!   stop it goes on answering until just before that ends.
 //! - Two active routers that hear each other settle it at once: the higher priority stays, then the higher source
 //!   address.
 //! - A stronger backup leaves a weaker active router alone unless told to [`Preempt`].
@@ -97,6 +97,6 @@ pub use peer::Peer;
 pub use peering::{Authentication, Peering, Transport};
 pub use route::{ROUTES_MAX, Route};
 pub use router::{Question, VirtualRouter};
-pub use state::{ActiveState, BackupState, InitializeState, State};
+pub use state::{ActiveState, BackupState, InitializeState, LeavingState, State};
 pub use track::Health;
 pub use types::{Interval, LinkId, Priority, Vrid};

@@ -6,10 +6,11 @@
 //!           |          |  Initialize   |              |
 //!           |   +------|               |----------+   |
 //!           |   |      +---------------+          |   |
-//!           |   v                                 v   |
-//!   +---------------+                         +---------------+
+//!           |   v                ^                v   |
+//!   +---------------+     +-----------+       +---------------+
+//!   |               |---->|  Leaving  |       |               |
+//!   |    Active     |     +-----------+       |    Backup     |
 //!   |               |------------------------>|               |
-//!   |    Active     |                         |    Backup     |
 //!   |               |<------------------------|               |
 //!   +---------------+                         +---------------+
 //! ```
@@ -18,7 +19,9 @@
 //!
 //! - **Becoming active** is `Advertise, AddAddresses, Announce`. Between the first two a router that preempts waits for
 //!   [`YIELD`](crate::state::YIELD): the old holder, which is alive, lets go first. **Letting go** begins with
-//!   `RemoveAddresses` on every path, so that no advertisement invites a peer before the address is gone.
+//!   `RemoveAddresses` on every path but one, so that no advertisement invites a peer before the address is gone.
+//! - **A planned stop** is that one: the advertisement goes first, and the addresses follow just before the strongest other
+//!   router can have waited for its skew, or when anybody else advertises or announces them.
 //! - **Late.** A process that did not run for three intervals cannot know whether a peer took over: it lets go
 //!   silently.
 //! - **A link that came back** must be silent for [`SETTLE`](crate::state::SETTLE) at least, unless something was heard:
@@ -44,6 +47,7 @@ mod active;
 mod consent;
 mod health;
 mod hear;
+mod leave;
 mod link;
 mod losses;
 mod orders;
@@ -112,6 +116,7 @@ impl VirtualRouter {
             return Vec::new();
         }
         self.step_down_if_late(now);
+        self.finish_leaving_if_due(now);
         if let Event::Link { link, state } = event {
             self.links[link.index()].state = state;
         }
@@ -132,17 +137,40 @@ impl VirtualRouter {
                 | State::Active(_),
                 Event::Startup,
             ) => {}
+            (State::Leaving(_), Event::Startup) => {
+                self.finish_leaving(now);
+                self.start(Reason::Started, now);
+            }
 
-            (State::Initialize(_), Event::Shutdown) => {
+            (State::Initialize(_), Event::Shutdown | Event::Leave) => {
                 self.state = State::Initialize(InitializeState::Stopped);
             }
-            (State::Backup(_), Event::Shutdown) => {
+            (State::Backup(_), Event::Shutdown | Event::Leave) => {
                 self.halt(InitializeState::Stopped, Reason::Shutdown, now);
             }
             (State::Active(_), Event::Shutdown) => {
                 self.halt(InitializeState::Stopped, Reason::Shutdown, now);
                 self.release();
             }
+            (State::Active(active), Event::Leave) => self.begin_to_leave(&active, now),
+            (State::Leaving(_), Event::Leave) => {}
+
+            // Whatever else it is, there is no time to lose over it.
+            (
+                State::Leaving(_),
+                Event::Shutdown
+                | Event::Link { state: LinkState::Down, .. }
+                | Event::AddressLost { .. }
+                | Event::Claimed { .. }
+                | Event::ActionFailed(_),
+            ) => self.finish_leaving(now),
+            (
+                State::Leaving(_),
+                Event::Timer
+                | Event::Link { state: LinkState::Up, .. }
+                | Event::RoutesLost { .. }
+                | Event::Consent { .. },
+            ) => {}
 
             (
                 State::Initialize(
@@ -178,6 +206,11 @@ impl VirtualRouter {
             ) => {
                 if let Some(peer) = self.meet(link, source, &advert, form, arrival(waited, now)) {
                     self.hear_in_active(active, link, &peer, now);
+                }
+            }
+            (State::Leaving(_), Event::Advertisement { link, source, advert, form, waited }) => {
+                if let Some(peer) = self.meet(link, source, &advert, form, arrival(waited, now)) {
+                    self.hear_while_leaving(&peer, now);
                 }
             }
 
@@ -221,6 +254,10 @@ impl VirtualRouter {
             (State::Backup(_) | State::Active(_), Event::Source { link, source }) => {
                 self.change_source(link, source, now);
             }
+            (State::Leaving(_), Event::Source { link, source }) => {
+                self.finish_leaving(now);
+                self.links[link.index()].source = Some(source);
+            }
 
             (State::Initialize(_) | State::Backup(_), Event::AddressLost { .. }) => {}
             (State::Active(active), Event::AddressLost { link, address }) => {
@@ -258,6 +295,7 @@ impl VirtualRouter {
             (State::Active(active), Event::Health(health)) => {
                 self.judge_in_active(active, health, now);
             }
+            (State::Leaving(_), Event::Health(health)) => self.note_health(health),
 
             (State::Initialize(_), Event::Reconfigure(config)) => {
                 self.replace_config(self.as_tracked(config));
@@ -267,6 +305,9 @@ impl VirtualRouter {
             }
             (State::Active(active), Event::Reconfigure(config)) => {
                 self.reconfigure_active(active, self.as_tracked(config), now);
+            }
+            (State::Leaving(_), Event::Reconfigure(config)) => {
+                self.reconfigure_leaving(self.as_tracked(config), now);
             }
         }
         self.withdraw_if_not_due(now);
@@ -310,7 +351,7 @@ impl VirtualRouter {
     /// Every change of state. What leaving and becoming active bring with them happens here, so no path can forget it.
     fn enter(&mut self, state: State, reason: Reason, at: Instant) {
         let (from, to) = (self.role(), state.role());
-        if from == Role::Active {
+        if from.may_hold() && to != Role::Leaving {
             self.remove_addresses();
         }
         self.state = state;

@@ -1,16 +1,19 @@
-//! The three states of RFC 9568 §6.4, each with its own timers, so that no timer runs in the wrong state.
+//! The three states of RFC 9568 §6.4 and the way out of the last, each with its own timers, so that no timer runs in the
+//! wrong state.
 //!
 //! All links of a virtual router share one state; each has its own timers. Deadlines follow from what happened and from
 //! the settings in force; the [router](crate::router) moves between states.
 
 mod active;
 mod backup;
+pub(crate) mod leaving;
 
 use std::time::Instant;
 
 pub use active::{ActiveState, YIELD};
 pub(crate) use backup::ListenedFor;
 pub use backup::{BackupState, SETTLE};
+pub use leaving::LeavingState;
 
 use crate::config::RouterConfig;
 use crate::event::Role;
@@ -24,6 +27,8 @@ pub enum State {
     Backup(BackupState),
     /// Holds the addresses.
     Active(ActiveState),
+    /// Has let go, and holds the addresses for the last moments.
+    Leaving(LeavingState),
 }
 
 impl State {
@@ -34,6 +39,17 @@ impl State {
             Self::Initialize(_) => Role::Initialize,
             Self::Backup(_) => Role::Backup,
             Self::Active(_) => Role::Active,
+            Self::Leaving(_) => Role::Leaving,
+        }
+    }
+
+    /// Whether the addresses are here now.
+    #[must_use]
+    pub fn holds_addresses(&self) -> bool {
+        match self {
+            Self::Initialize(_) | Self::Backup(_) => false,
+            Self::Active(active) => active.holds_addresses(),
+            Self::Leaving(_) => true,
         }
     }
 
@@ -47,6 +63,7 @@ impl State {
             Self::Initialize(InitializeState::Fault { retry_at, .. }) => Some(*retry_at),
             Self::Backup(backup) => Some(backup.deadline(config)),
             Self::Active(active) => Some(active.deadline(config)),
+            Self::Leaving(leaving) => Some(leaving.until()),
         }
     }
 }

@@ -88,6 +88,16 @@ pub enum Impact {
 }
 
 impl Effect {
+    /// The most that it can ever add to a priority.
+    #[must_use]
+    pub fn gain_max(self) -> i16 {
+        match self {
+            Self::Fault => 0,
+            Self::Weight(weight) => weight.max(0),
+            Self::Value => WEIGHT_MAX,
+        }
+    }
+
     fn impact(self, verdict: Verdict) -> Impact {
         match (self, verdict) {
             (Self::Fault, Verdict::Failure) => Impact::Fault,

@@ -29,6 +29,7 @@ mod excluded;
 mod groups;
 mod hmac;
 mod lan;
+mod leaving;
 mod letting_go;
 mod mismatches;
 mod model;

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use vrrp::track::WEIGHT_MAX;
 use vrrp::{
     Action, Event, Health, Interval, LinkConfig, LinkId, LinkState, Mac, Preempt, Priority, Role,
-    RouterConfig, State, VirtualRouter, Vrid,
+    RouterConfig, VirtualRouter, Vrid,
 };
 
 use crate::subject::{advert, epoch, host_on, in_short, interval, ms};
@@ -119,6 +119,7 @@ fn events() -> impl Strategy<Value = Event> {
         4 => consent,
         4 => Just(Event::Startup),
         1 => Just(Event::Shutdown),
+        1 => Just(Event::Leave),
         2 => Just(Event::Timer),
         8 => heard,
         2 => released,
@@ -192,8 +193,7 @@ impl Model {
         let config = self.router.config();
         let ours: BTreeSet<_> = config.link_ids().flat_map(|id| all_on(config, id)).collect();
         let is_active = self.router.role() == Role::Active;
-        let holds =
-            matches!(self.router.state(), State::Active(active) if active.holds_addresses());
+        let holds = self.router.state().holds_addresses();
         prop_assert_eq!(&self.held, if holds { &ours } else { &NONE }, "{:?}", self.router);
         if is_active && !was_active {
             prop_assert!(is_consent || config.consent_within().is_none(), "nobody agreed");
@@ -219,7 +219,9 @@ impl Model {
             }
             Action::Advertise { advert, .. } => {
                 let released = advert.priority == Priority::RELEASE;
-                prop_assert!(!released || self.held.is_empty(), "let go while holding");
+                let is_leaving = self.router.role() == Role::Leaving;
+                let lets_go = self.held.is_empty() || is_leaving;
+                prop_assert!(!released || lets_go, "let go while holding");
             }
             Action::AddRoutes { .. } | Action::RemoveRoutes { .. } => {}
             Action::Announce { link, addresses } => {

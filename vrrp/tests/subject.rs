@@ -99,6 +99,11 @@ pub fn with_preempt(preempt: Preempt) -> RouterConfig {
     settings().with_preempt(preempt)
 }
 
+/// The same, and nobody else has a higher priority than 100: after a release there are 609 ms.
+pub fn knowing(config: RouterConfig) -> RouterConfig {
+    config.with_strongest_other(Priority::DEFAULT)
+}
+
 /// A router under test.
 #[derive(Clone)]
 pub struct Subject {
@@ -202,6 +207,13 @@ impl Subject {
             let _ = subject.on(Event::Timer);
         }
         subject.is(Role::Active);
+        subject
+    }
+
+    pub fn leaving(config: RouterConfig) -> Self {
+        let mut subject = Self::in_active(config);
+        let _ = subject.on(Event::Leave);
+        subject.is(Role::Leaving);
         subject
     }
 

@@ -9,8 +9,8 @@ use std::fmt::Write;
 use vrrp::{Event, Health, LinkConfig, LinkState, Preempt, RouterConfig, Vrid};
 
 use crate::subject::{
-    ACTIVE_DOWN, LAN, Subject, VIP, advert, group, host, host_on, in_short, lan_advert, link_is,
-    lost, ms, settings, with_preempt, with_priority,
+    ACTIVE_DOWN, LAN, Subject, VIP, advert, group, host, host_on, in_short, knowing, lan_advert,
+    link_is, lost, ms, settings, with_preempt, with_priority,
 };
 
 /// States worth telling apart, each as it is 200 ms after it was entered.
@@ -55,6 +55,7 @@ fn states() -> Vec<(&'static str, Subject)> {
     let mut late = Subject::in_active(settings());
     late.frozen_for(ms(3000));
     states.push(("active late", late));
+    states.push(("leaving", Subject::leaving(knowing(settings()))));
     states
 }
 
@@ -68,6 +69,7 @@ fn events() -> Vec<(&'static str, Event)> {
     vec![
         ("startup", Event::Startup),
         ("shutdown", Event::Shutdown),
+        ("leave", Event::Leave),
         ("timer, early", Event::Timer),
         ("timer, due", Event::Timer),
         ("hears 0", advert(9, 0).event()),
@@ -109,6 +111,7 @@ fn group_states() -> Vec<(&'static str, Subject)> {
         ("backup released", released),
         ("backup preempts", heard_on_both(preempting, 50)),
         ("active", Subject::in_active(group())),
+        ("leaving", Subject::leaving(knowing(group()))),
     ];
     for (_, subject) in &mut states {
         let _ = subject.after(ms(200));
@@ -121,6 +124,7 @@ fn group_events() -> Vec<(&'static str, Event)> {
     let lan_is = |state| Event::Link { link: LAN, state };
     vec![
         ("shutdown", Event::Shutdown),
+        ("leave", Event::Leave),
         ("timer, due", Event::Timer),
         ("hears 0", advert(9, 0).event()),
         ("lan hears 0", lan_advert(9, 0).event()),

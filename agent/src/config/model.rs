@@ -93,6 +93,8 @@ pub(crate) struct Router {
     pub(crate) excluded: Vec<Cidr>,
     /// That of this node.
     pub(crate) priority: Priority,
+    /// The highest of the other nodes; `None` if there are none.
+    pub(crate) strongest_other: Option<Priority>,
     /// Time between advertisements while active.
     pub(crate) interval: Interval,
     /// Whether a stronger router takes over from a weaker one.

@@ -103,12 +103,13 @@ fn a_worker_that_crashes_again_and_again_costs_the_addresses() {
 }
 
 #[test]
-fn a_planned_stop_drains_closes_and_only_then_lets_go() {
+fn a_planned_stop_drains_leaves_closes_and_only_then_lets_go() {
     story(&[
         STARTED,
         STANDBY,
         (Notice::Terminate, &[Step::Drain]),
-        (Notice::Drained, &[Step::CloseHeldSessions]),
+        (Notice::Drained, &[Step::LeaveRouters]),
+        (Notice::Left, &[Step::CloseHeldSessions]),
         (Notice::Closed, &[Step::ReleaseRouters]),
         (Notice::Released, &[Step::Exit]),
     ]);
@@ -120,11 +121,13 @@ fn asking_twice_ends_the_wait() {
         STARTED,
         STANDBY,
         (Notice::Terminate, &[Step::Drain]),
+        (Notice::Terminate, &[Step::LeaveRouters]),
         (Notice::Terminate, &[Step::CloseHeldSessions]),
         (Notice::Terminate, &[Step::ReleaseRouters]),
         (Notice::Terminate, &[]),
         // Late answers change nothing.
         (Notice::Drained, &[]),
+        (Notice::Left, &[]),
         (Notice::Closed, &[]),
         (Notice::Released, &[Step::Exit]),
     ]);
@@ -148,6 +151,19 @@ fn a_worker_that_dies_while_draining_hastens_the_stop() {
 }
 
 #[test]
+fn a_worker_that_dies_while_the_routers_leave_hastens_the_stop() {
+    story(&[
+        STARTED,
+        STANDBY,
+        (Notice::Terminate, &[Step::Drain]),
+        (Notice::Drained, &[Step::LeaveRouters]),
+        (Notice::WorkerExited, &[Step::ReleaseRouters]),
+        (Notice::Left, &[]),
+        (Notice::Released, &[Step::Exit]),
+    ]);
+}
+
+#[test]
 fn sessions_on_a_lost_address_are_closed() {
     let lost = vec!["192.0.2.1".parse().expect("an address")];
     let close = [Step::CloseSessions(lost.clone())];
@@ -163,6 +179,7 @@ fn any_notice() -> impl Strategy<Value = Notice> {
         Just(elapsed(Timer::Stable)),
         Just(Notice::Terminate),
         Just(Notice::Drained),
+        Just(Notice::Left),
         Just(Notice::Closed),
         Just(Notice::Released),
     ]
@@ -177,7 +194,13 @@ proptest! {
         coordinator.handle(Notice::Started);
         let exited = |steps: Vec<Step>| steps.contains(&Step::Exit);
         let early = notices.into_iter().any(|notice| exited(coordinator.handle(notice)));
-        let rest = [Notice::Terminate, Notice::Drained, Notice::Closed, Notice::Released];
+        let rest = [
+            Notice::Terminate,
+            Notice::Drained,
+            Notice::Left,
+            Notice::Closed,
+            Notice::Released,
+        ];
         let late = rest.into_iter().any(|notice| exited(coordinator.handle(notice)));
         prop_assert!(early || late);
     }

@@ -158,7 +158,7 @@ impl Runner {
 fn seen(status: &RouterStatus) -> Seen {
     Seen {
         activations: status.activations(),
-        is_active: status.role() == vrrp::Role::Active,
+        is_active: status.role().may_hold(),
         question: status.group.question.as_ref().map(|question| question.number),
         is_leaving: false,
     }

@@ -298,7 +298,8 @@ impl Supervisor {
         let lost: Vec<IpAddr> = statuses
             .iter()
             .filter(|(key, status)| {
-                self.roles.get(*key) == Some(&Role::Active) && status.role() != Role::Active
+                let held = self.roles.get(*key).is_some_and(|role| role.may_hold());
+                held && !status.role().may_hold()
             })
             .flat_map(|(_, status)| status.config().held())
             .collect();
@@ -323,8 +324,8 @@ impl Supervisor {
         let Some(engine) = &self.engine else { return Vec::new() };
         let statuses = engine.statuses();
         let statuses = statuses.borrow();
-        let active = statuses.values().filter(|status| status.role() == Role::Active);
-        active.flat_map(|status| status.config().held()).collect()
+        let holders = statuses.values().filter(|status| status.role().may_hold());
+        holders.flat_map(|status| status.config().held()).collect()
     }
 
     /// Sends this to the loop after a time.

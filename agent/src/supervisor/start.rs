@@ -185,8 +185,16 @@ fn group_settings(group: &[&Router]) -> Result<GroupSettings, String> {
         Some(within) => election.with_consent(within),
         None => election,
     };
+    let tracks = tracks(group);
+    // The others track the same.
+    let gains = tracks.iter().map(|track| track.check.effect.gain_max());
+    let gain = gains.fold(0, i16::saturating_add);
+    let election = match first.strongest_other {
+        Some(strongest) => election.with_strongest_other(strongest.offset_by(gain)),
+        None => election,
+    };
     let peerings = group.iter().map(|router| router.peering()).collect();
-    Ok(GroupSettings { keys, config: election, peerings, tracks: tracks(group) })
+    Ok(GroupSettings { keys, config: election, peerings, tracks })
 }
 
 /// What the members track, each thing once.

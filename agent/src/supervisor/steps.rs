@@ -1,6 +1,6 @@
 //! Carries out what the coordinator says.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Inner, Supervisor};
 use crate::coordinator::{Notice, Step, Timer};
@@ -12,6 +12,15 @@ use crate::worker::parent::Worker;
 /// A worker that did not drain or close by then will not.
 const ANSWER_MARGIN: Duration = Duration::from_secs(1);
 
+/// How long the worker has to close its sessions while the addresses are still here. Clients come back at once, and what is
+/// not closed by then is cut off.
+const CLOSING: Duration = Duration::from_millis(5);
+
+#[expect(clippy::disallowed_methods, reason = "the supervisor is a shell")]
+fn now() -> Instant {
+    Instant::now()
+}
+
 impl Supervisor {
     pub(super) async fn perform(&mut self, step: Step) {
         match step {
@@ -21,6 +30,7 @@ impl Supervisor {
                     engine.start_routers().await;
                 }
             }
+            Step::LeaveRouters => self.leave_routers().await,
             Step::ReleaseRouters => self.release_routers().await,
             Step::Drain => self.drain(),
             Step::CloseSessions(addresses) => {
@@ -96,6 +106,15 @@ impl Supervisor {
             threads: self.threads,
             known: self.known.clone(),
         });
+    }
+
+    async fn leave_routers(&self) {
+        let until = match &self.engine {
+            Some(engine) => engine.leave_routers().await,
+            None => None,
+        };
+        let time = until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now()));
+        self.later(time.saturating_sub(CLOSING), Inner::Notice(Notice::Left));
     }
 
     async fn release_routers(&self) {

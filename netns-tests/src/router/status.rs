@@ -68,14 +68,15 @@ pub struct CounterStatus {
     pub address_conflicts: u64,
 }
 
-/// The state of a virtual router (RFC 9568 §6.4).
+/// The state of a virtual router (RFC 9568 §6.4), or its way out of the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the names are those of the RFC")]
+#[expect(missing_docs, reason = "the names are those of the RFC, but for the last")]
 pub enum RouterState {
     Initialize,
     Backup,
     Active,
+    Leaving,
 }
 
 /// The other box, as far as it was heard.

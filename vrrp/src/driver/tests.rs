@@ -43,6 +43,8 @@ struct World {
     is_flooded: bool,
     add_fails: bool,
     beats: usize,
+    /// How long the guard waits for a beat.
+    patience: Duration,
     /// How long the process is stopped when it adds addresses next.
     stops_for: Duration,
 }
@@ -119,7 +121,7 @@ impl Platform for FakeHost {
     }
 
     fn arm(&mut self, parting: &Parting) {
-        assert_eq!(parting.patience, Duration::from_millis(300));
+        self.world.borrow_mut().patience = parting.patience;
         assert_eq!(parting.farewell.priority, Priority::RELEASE);
         self.tell(Told::Arm);
     }
@@ -231,6 +233,44 @@ async fn the_guard_is_armed_before_the_address_is_there() {
         running.becomes(Role::Active).await;
         let expected = [Told::Advertise(100), Told::Arm, Told::Add, Told::Announce];
         assert_eq!(running.host.told(), expected);
+        assert_eq!(running.host.world.borrow().patience, Duration::from_millis(300));
+    })
+    .await;
+}
+
+/// Of 61 ms that others wait at least.
+#[tokio::test]
+async fn the_guard_is_told_of_a_planned_stop_before_anybody_else() {
+    in_virtual_time(async {
+        let config = config().with_strongest_other(Priority::new(100));
+        let mut running = start(config, &[FakeHost::default()]).await;
+        running.becomes(Role::Active).await;
+        running.host.told();
+        let (told, answer) = oneshot::channel();
+        running.commands.send(Command::Leave(told)).await.expect("the driver runs");
+        let until = answer.await.expect("answered").expect("addresses are held");
+        assert_eq!((until - now()).as_millis(), 50);
+        assert_eq!(running.host.told(), [Told::Arm, Told::Add, Told::Advertise(0)]);
+        assert_eq!(running.host.world.borrow().patience.as_millis(), 55);
+        running.becomes(Role::Initialize).await;
+        assert!(now() - until < Duration::from_millis(2), "in time");
+        assert_eq!(running.host.told(), [Told::Remove, Told::Disarm]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_process_that_was_stopped_when_it_left_does_not_invite_anybody() {
+    in_virtual_time(async {
+        let config = config().with_strongest_other(Priority::new(100));
+        let mut running = start(config, &[FakeHost::default()]).await;
+        running.becomes(Role::Active).await;
+        running.host.told();
+        running.host.world.borrow_mut().stops_for = Duration::from_millis(56);
+        let (told, answer) = oneshot::channel();
+        running.commands.send(Command::Leave(told)).await.expect("the driver runs");
+        assert_eq!(answer.await, Ok(None));
+        assert_eq!(running.host.told(), [Told::Arm, Told::Add, Told::Remove, Told::Disarm]);
     })
     .await;
 }

@@ -15,7 +15,7 @@ impl VirtualRouter {
         health: Health,
         now: Instant,
     ) {
-        self.config = self.take(health);
+        self.note_health(health);
         if *initialize == InitializeState::Unhealthy && self.unhealthy.is_none() {
             self.start(Reason::Healthy, now);
         }
@@ -43,6 +43,10 @@ impl VirtualRouter {
             }
             None => self.reconfigure_active(active, config, now),
         }
+    }
+
+    pub(super) fn note_health(&mut self, health: Health) {
+        self.config = self.take(health);
     }
 
     /// New settings, as tracking leaves them.

@@ -1,5 +1,7 @@
 //! What the router orders: the actions for one link or for all, as the settings have them.
 
+use std::time::Duration;
+
 use super::VirtualRouter;
 use crate::advertisement::Advertisement;
 use crate::checksum::ChecksumForm;
@@ -64,15 +66,21 @@ impl VirtualRouter {
     }
 
     pub(super) fn add_addresses(&mut self, link: LinkId) {
+        self.lease_addresses(link, self.config.link(link).lease());
+    }
+
+    pub(super) fn lease_addresses(&mut self, link: LinkId, lease: Duration) {
         let addresses = self.config.link(link).held();
-        let lease = self.config.link(link).lease();
         self.actions.push(Action::AddAddresses { link, addresses, lease });
-        self.add_routes(link, |_| true);
+        self.lease_routes(link, |_| true, lease);
     }
 
     pub(super) fn add_routes(&mut self, link: LinkId, wanted: impl Fn(&Route) -> bool) {
+        self.lease_routes(link, wanted, self.config.link(link).lease());
+    }
+
+    fn lease_routes(&mut self, link: LinkId, wanted: impl Fn(&Route) -> bool, lease: Duration) {
         let settings = self.config.link(link);
-        let lease = settings.lease();
         let routes: Vec<_> = settings.routes().iter().filter(|it| wanted(it)).cloned().collect();
         if !routes.is_empty() {
             self.actions.push(Action::AddRoutes { link, routes, lease });

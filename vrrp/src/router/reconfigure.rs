@@ -56,6 +56,13 @@ impl VirtualRouter {
         self.state = State::Active(active);
     }
 
+    pub(super) fn reconfigure_leaving(&mut self, config: RouterConfig, now: Instant) {
+        if self.config != config {
+            self.finish_leaving(now);
+            self.replace_config(config);
+        }
+    }
+
     fn reconfigure_link(
         &mut self,
         active: &mut ActiveState,

@@ -145,6 +145,11 @@ impl Host {
         self.process != Process::Dead && self.router.role() == Role::Active
     }
 
+    /// Whether it means to hold addresses, now or soon.
+    pub fn may_hold(&self) -> bool {
+        self.process != Process::Dead && self.router.role().may_hold()
+    }
+
     /// The settings in force.
     pub fn config(&self) -> &RouterConfig {
         self.router.config()

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use vrrp::router::TIME_TO_ASK_MAX;
-use vrrp::{Action, LinkId, Preempt, Priority, Reason, Role, State, Transition};
+use vrrp::{Action, LinkId, Preempt, Priority, Reason, Role, Transition};
 
 use super::host::{Host, Place};
 use super::network::{Network, WAKE_LATE_MAX};
@@ -223,7 +223,7 @@ impl Laws {
             Action::Advertise { advert, .. } => {
                 let held = host.held.keys().collect::<Vec<_>>();
                 law!(
-                    advert.priority != Priority::RELEASE || held.is_empty(),
+                    advert.priority != Priority::RELEASE || held.is_empty() || is_leaving(host),
                     "I8 let go before saying so",
                     "host {index} still holds {held:?}"
                 );
@@ -246,7 +246,7 @@ impl Laws {
             }
             Action::AddAddresses { link, .. } => {
                 law!(
-                    host.record.links[link.index()].advertised_at.is_some(),
+                    is_leaving(host) || host.record.links[link.index()].advertised_at.is_some(),
                     "I2 advertise before adding",
                     "host {index} adds an address that the old holder may still have"
                 );
@@ -266,7 +266,7 @@ impl Laws {
     /// Called when a running process has carried out what an event led to.
     pub fn check_host(host: &Host, index: usize) -> Law {
         law!(
-            host.is_active() || host.held.is_empty(),
+            host.may_hold() || host.held.is_empty(),
             "I1 only the active router holds addresses",
             "host {index} is {} and holds {:?}",
             host.router.role(),
@@ -292,7 +292,9 @@ impl Laws {
     pub fn check_restored(host: &Host, index: usize, place: Place) -> Law {
         let ours = host.places().any(|other| other == place);
         law!(
-            !(host.is_running() && holds(host) && ours) || host.held.contains_key(&place),
+            !(host.is_running() && holds(host) && ours)
+                || is_leaving(host)
+                || host.held.contains_key(&place),
             "I1 lost addresses are restored",
             "active host {index} lacks {place:?}, it holds {:?}",
             host.held
@@ -366,7 +368,12 @@ impl Laws {
 
 /// Whether the addresses should be there.
 fn holds(host: &Host) -> bool {
-    matches!(host.router.state(), State::Active(active) if active.holds_addresses())
+    host.router.state().holds_addresses()
+}
+
+/// What it loses now, nobody adds again.
+fn is_leaving(host: &Host) -> bool {
+    host.router.role() == Role::Leaving
 }
 
 fn links(networks: &[Network]) -> impl Iterator<Item = (LinkId, &Network)> {

@@ -33,8 +33,10 @@ pub enum Fault {
     KillAll(usize),
     /// Starts a process that is dead, or takes part again after [`Fault::Stop`].
     Start(usize),
-    /// A planned stop.
+    /// The router is told to let go at once.
     Stop(usize),
+    /// A planned stop.
+    Leave(usize),
     LinkDown(usize, LinkId),
     LinkUp(usize, LinkId),
     /// The interface is up, but nothing passes it yet; or it does again.
@@ -84,6 +86,7 @@ impl Plan {
         let hosts = 2 + rng.below(HOSTS_MAX - 1);
         let habits = Habits::draw(rng);
         let configs: Vec<_> = (0..hosts).map(|index| habits.config(index, rng)).collect();
+        let configs = if rng.percent(50) { acquainted(&configs) } else { configs };
         let rounds = (0..2).map(|_| Round::draw(&configs, &habits, rng)).collect();
         let delay_max = rng.pick(&[Duration::from_micros(200), ms(2), ms(15)]);
         Self { configs, delay_max, rounds, is_long: rng.percent(5) }
@@ -127,6 +130,7 @@ impl Fault {
             | Self::KillAll(_)
             | Self::Start(_)
             | Self::Stop(_)
+            | Self::Leave(_)
             | Self::ReloadSame(_)
             | Self::SpuriousTimer(_) => false,
         }
@@ -221,6 +225,16 @@ impl Habits {
     }
 }
 
+/// Each knows how strong the others are.
+fn acquainted(configs: &[RouterConfig]) -> Vec<RouterConfig> {
+    let know = |index: usize| {
+        let others = configs.iter().enumerate().filter(|(other, _)| *other != index);
+        let strongest = others.map(|(_, other)| other.priority()).max().expect("two hosts");
+        configs[index].clone().with_strongest_other(strongest)
+    };
+    (0..configs.len()).map(know).collect()
+}
+
 /// Those of each link.
 pub fn intervals(config: &RouterConfig) -> impl Iterator<Item = Duration> {
     config.links().iter().map(|link| link.interval().duration())
@@ -265,7 +279,7 @@ fn draw_fault(configs: &[RouterConfig], habits: &Habits, rng: &mut Rng) -> (Faul
         6 | 7 => (Fault::Kill(host), start),
         8 => (Fault::KillMidway(host, rng.below(4 * habits.links.len())), start),
         9 | 10 => (Fault::KillAll(host), start),
-        11 => (Fault::Stop(host), start),
+        11 => (rng.pick(&[Fault::Stop(host), Fault::Leave(host), Fault::Leave(host)]), start),
         12 => (Fault::LinkDown(host, link), vec![up]),
         13 => (Fault::DeleteAddresses(host), vec![]),
         14 => (Fault::FailAdd(host), vec![]),

@@ -17,6 +17,8 @@ struct Before {
     transition: Option<Transition>,
     timeout: Option<Instant>,
     was_late: bool,
+    /// It has let go already, and says no more.
+    was_leaving: bool,
     /// The event asks for the settings in force.
     is_reload_same: bool,
 }
@@ -28,6 +30,7 @@ impl World {
             transition: host.router.last_transition().cloned(),
             timeout: host.router.poll_timeout(),
             was_late: host.is_late(self.now),
+            was_leaving: host.router.role() == Role::Leaving,
             is_reload_same: matches!(&event, Event::Reconfigure(c) if c == host.config()),
         };
         if let Event::AddressLost { link, address } = event {
@@ -44,6 +47,7 @@ impl World {
             }
             Event::Startup
             | Event::Shutdown
+            | Event::Leave
             | Event::Timer
             | Event::Advertisement { .. }
             | Event::Link { .. }
@@ -88,11 +92,13 @@ impl World {
         actions: &[Action],
     ) -> Law {
         match event {
-            Event::Shutdown if !before.was_late => Laws::check_release(index, actions)?,
+            Event::Shutdown | Event::Leave if !(before.was_late || before.was_leaving) => {
+                Laws::check_release(index, actions)?
+            }
             Event::Health(health) => {
                 self.hosts[index].record.unhealthy = health.fault.is_some();
                 self.hosts[index].record.reloads += 1;
-                if !before.was_late {
+                if !(before.was_late || before.was_leaving) {
                     Laws::check_release(index, actions)?;
                 }
             }
@@ -114,6 +120,7 @@ impl World {
             }
             Event::Startup
             | Event::Shutdown
+            | Event::Leave
             | Event::Timer
             | Event::Advertisement { .. }
             | Event::Link { .. }
@@ -168,7 +175,7 @@ impl World {
                 self.drop_addresses(index, &places);
             }
             Action::Advertise { link, advert, form } => {
-                if self.hosts[index].is_active() {
+                if self.hosts[index].may_hold() {
                     self.hosts[index].record.on(link).advertised_at = Some(self.now);
                 }
                 self.send(index, link, &advert, form);
@@ -248,6 +255,7 @@ fn brief(event: &Event) -> String {
         }
         Event::Startup
         | Event::Shutdown
+        | Event::Leave
         | Event::Timer
         | Event::Link { .. }
         | Event::Source { .. }

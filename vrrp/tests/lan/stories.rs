@@ -40,6 +40,7 @@ fn boxes(links: &[LinkId], milliseconds: u64, preempt: Preempt, seed: u64) -> Wo
         let others = links[1..].iter().map(link);
         others
             .fold(RouterConfig::new(link(&links[0])), RouterConfig::with_link)
+            .with_strongest_other(Priority::new(250 - priority))
             .with_priority(Priority::new(priority))
             .expect("not 0")
             .with_preempt(preempt)
@@ -90,13 +91,43 @@ fn killed_supervisor_is_replaced_after_the_skew() {
 }
 
 #[test]
-fn planned_stop_takes_the_skew() {
+fn an_immediate_stop_takes_the_skew() {
     at_any_moment(100, Preempt::Never, |mut world| {
         suffer(&mut world, Fault::Stop(STRONG), ms(1000));
         assert!(world.hosts[WEAK].is_active());
         assert!(world.measure.gap_longest <= skew(100) + SLACK);
         assert_eq!(world.measure.both_held, Duration::ZERO);
     });
+}
+
+#[test]
+fn in_a_planned_stop_nobody_waits_for_the_skew() {
+    for milliseconds in [10, 100, 1000, 3000] {
+        // The address is held for 0.9 s at most.
+        let gap =
+            ms(10).min(skew(milliseconds) / 2).max(skew(milliseconds).saturating_sub(ms(900)));
+        at_any_moment(milliseconds, Preempt::Never, |mut world| {
+            suffer(&mut world, Fault::Leave(STRONG), ms(milliseconds) * 2);
+            assert!(world.hosts[WEAK].is_active());
+            assert!(world.measure.gap_longest <= gap + SLACK, "{:?}", world.measure.gap_longest);
+            assert_eq!(world.measure.both_held, Duration::ZERO);
+        });
+    }
+}
+
+#[test]
+fn whatever_strikes_a_box_that_leaves_nobody_holds_the_address_beside_it() {
+    for fault in [Fault::Hang(STRONG), Fault::Kill(STRONG), Fault::Stop(STRONG)] {
+        for moment in 0..60 {
+            at_any_moment(100, Preempt::Never, |mut world| {
+                suffer(&mut world, Fault::Leave(STRONG), ms(moment));
+                suffer(&mut world, fault.clone(), ms(1000));
+                assert!(world.hosts[WEAK].is_active());
+                assert!(world.measure.gap_longest <= skew(100) + GUARD + SLACK);
+                assert_eq!(world.measure.both_held, Duration::ZERO, "{fault:?} after {moment} ms");
+            });
+        }
+    }
 }
 
 #[test]
@@ -233,6 +264,21 @@ fn a_killed_supervisor_lets_go_of_all_links() {
             assert!(world.hosts[WEAK].is_active());
             assert!(world.measure.gap_longest <= skew(100) + GUARD + SLACK);
             assert_eq!(world.measure.both_held, Duration::ZERO);
+        },
+    );
+}
+
+#[test]
+fn a_planned_stop_moves_all_links_at_once() {
+    at_any_moment_of(
+        |seed| gateways(100, seed),
+        100,
+        |mut world| {
+            suffer(&mut world, Fault::Leave(STRONG), ms(1000));
+            assert!(world.hosts[WEAK].is_active());
+            assert!(world.measure.gap_longest <= ms(10) + SLACK);
+            assert_eq!(world.measure.both_held, Duration::ZERO);
+            assert_eq!(world.measure.torn, Duration::ZERO);
         },
     );
 }

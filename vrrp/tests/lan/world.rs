@@ -174,6 +174,7 @@ impl World {
             Fault::KillAll(index) => self.die(index),
             Fault::Start(index) => return self.start(index),
             Fault::Stop(index) => return self.input(index, Event::Shutdown),
+            Fault::Leave(index) => return self.input(index, Event::Leave),
             Fault::LinkDown(index, link) => self.set_carrier(index, link, LinkState::Down),
             Fault::LinkUp(index, link) => self.set_carrier(index, link, LinkState::Up),
             Fault::Mute(index, link) => self.networks[link.index()].mute(index, true),
@@ -286,8 +287,8 @@ impl World {
         self.pause(index);
         let host = &self.hosts[index];
         let beat = host.record.links.iter().filter_map(|link| link.advertised_at).max();
-        if let Some(beat) = beat.filter(|_| was_running && host.is_active()) {
-            let patience_ends = beat + host.config().patience();
+        if let Some(beat) = beat.filter(|_| was_running && host.may_hold()) {
+            let patience_ends = beat + host.router.patience();
             let later = patience_ends.saturating_duration_since(self.now);
             let later = later + self.rng.between(ms(1), ms(5));
             self.after(later, What::Impatience { host: index, since: self.now });

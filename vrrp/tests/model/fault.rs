@@ -10,8 +10,10 @@ use crate::subject::link_is;
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
     Start(usize),
-    /// A planned stop.
+    /// The router is told to let go at once.
     Stop(usize),
+    /// A planned stop.
+    Leave(usize),
     /// The supervisor dies, and the guard lets go for it.
     Kill(usize),
     /// Supervisor and guard die: only the lease is left.
@@ -34,9 +36,10 @@ impl World {
             (Process::Dead, _) => vec![Fault::Start(index)],
             (Process::Paused, _) => vec![Fault::Resume(index)],
             (Process::Running, Role::Initialize) if host.carrier => vec![Fault::Start(index)],
-            (Process::Running, _) => {
+            (Process::Running, role) => {
                 vec![
-                    Fault::Stop(index),
+                    // Told twice, it lets go at once.
+                    if role == Role::Leaving { Fault::Stop(index) } else { Fault::Leave(index) },
                     Fault::Kill(index),
                     Fault::KillAll(index),
                     Fault::Pause(index),
@@ -58,6 +61,7 @@ impl World {
         match fault {
             Fault::Start(index) => self.start(index),
             Fault::Stop(index) => self.feed(index, Event::Shutdown),
+            Fault::Leave(index) => self.feed(index, Event::Leave),
             Fault::Kill(index) => {
                 let (farewell, form) = self.hosts[index].router.farewell(LinkId::FIRST);
                 let held = self.hosts[index].held_until.take().is_some();

@@ -111,6 +111,11 @@ pub fn check_transition(world: &World, index: usize, transition: &Transition) ->
             respected.is_none_or(|at| world.now - at >= SECOND * 3)
                 || config.effective_preempt() == Preempt::Immediate
         }
+        // Who leaves is gone by then, if he runs.
+        Reason::Released { .. } => {
+            let other = &world.hosts[1 - index];
+            other.process != Process::Running || other.router.role() != Role::Leaving
+        }
         Reason::Preempted { priority, .. } => {
             config.effective_preempt() != Preempt::Never && *priority < config.priority()
         }
@@ -127,8 +132,17 @@ pub fn check_actions(world: &World, index: usize, event: &Event, actions: &[Acti
     let releases = actions.iter().position(
         |action| matches!(action, Action::Advertise { advert, .. } if advert.priority == Priority::RELEASE),
     );
-    let late = matches!(host.router.last_transition(), Some(Transition { reason: Reason::Late(_), at, .. }) if *at == world.now);
-    if *event == Event::Shutdown && removes.is_some() && releases.is_none() && !late {
+    // Who was late, or had let go already, says nothing.
+    let is_silent = matches!(
+        host.router.last_transition(),
+        Some(Transition { reason: Reason::Late(_), at, .. } | Transition { from: Role::Leaving, at, .. })
+            if *at == world.now
+    );
+    if matches!(event, Event::Shutdown | Event::Leave)
+        && removes.is_some()
+        && releases.is_none()
+        && !is_silent
+    {
         return Err(format!("host {index} leaves without a word"));
     }
     let acts = actions
@@ -138,7 +152,7 @@ pub fn check_actions(world: &World, index: usize, event: &Event, actions: &[Acti
     if acts && host.is_active() && stood_still.is_some_and(|time| time >= SECOND * 3) {
         return Err(format!("host {index} goes on after it stood still for {stood_still:?}"));
     }
-    if releases.is_some() && removes > releases {
+    if releases.is_some() && removes > releases && host.router.role() != Role::Leaving {
         return Err(format!("host {index} invites before it let go"));
     }
     Ok(())

@@ -23,12 +23,14 @@ const STRONG: u8 = 192;
 const WEAK: u8 = 128;
 
 fn pair(priorities: [u8; 2], preempt: Preempt) -> [RouterConfig; 2] {
-    let config = |last, priority| {
+    let config = |last, priority, other| {
         let link = LinkConfig::new(vrid(), host(last), vec![VIP]).expect("valid settings");
         let config = RouterConfig::new(link).with_priority(Priority::new(priority));
-        config.expect("not 0").with_preempt(preempt)
+        let config = config.expect("not 0").with_preempt(preempt);
+        config.with_strongest_other(Priority::new(other))
     };
-    [config(10, priorities[0]), config(11, priorities[1])]
+    let [first, second] = priorities;
+    [config(10, first, second), config(11, second, first)]
 }
 
 #[test]

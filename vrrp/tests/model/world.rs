@@ -2,9 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use vrrp::{
-    Action, Advertisement, ChecksumForm, Event, LinkId, Role, RouterConfig, State, VirtualRouter,
-};
+use vrrp::{Action, Advertisement, ChecksumForm, Event, LinkId, Role, RouterConfig, VirtualRouter};
 
 use super::fault::Fault;
 use super::laws::{self, Law, Memory};
@@ -296,6 +294,6 @@ impl Host {
 
     /// Whether the router means to have the address in the kernel.
     pub fn means_to_hold(&self) -> bool {
-        matches!(self.router.state(), State::Active(active) if active.holds_addresses())
+        self.router.state().holds_addresses()
     }
 }

@@ -87,6 +87,7 @@ fn routers() -> impl Strategy<Value = Vec<Router>> {
                     addresses: vec![format!("10.0.0.{host}/24").parse().expect("an address")],
                     excluded: Vec::new(),
                     priority: Priority::DEFAULT,
+                    strongest_other: None,
                     interval: if fast { Interval::DEFAULT } else { Interval::MAX_V3 },
                     preempt: Preempt::Never,
                     checks_duplicates: true,

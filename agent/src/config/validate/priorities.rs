@@ -25,6 +25,17 @@ pub(super) fn priority<'a>(
     own_priority(router, node).or(node.priority.as_ref())
 }
 
+/// The highest priority of all nodes but this one.
+pub(super) fn strongest_other(
+    file: &File,
+    router: &RouterTable,
+    this: &NodeTable,
+) -> Option<Priority> {
+    let is_other = |node: &&NodeTable| !std::ptr::eq(*node, this);
+    let others = file.nodes.iter().filter(is_other);
+    others.filter_map(|node| priority(router, node)).map(|priority| *priority.get_ref()).max()
+}
+
 fn own_priority<'a>(router: &'a RouterTable, node: &NodeTable) -> Option<&'a Spanned<Priority>> {
     let name = node.name.as_ref()?.get_ref();
     let own = router.priorities.iter().find(|(node, _)| node.get_ref() == name);

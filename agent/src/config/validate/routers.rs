@@ -14,7 +14,7 @@ use crate::config::suggest::{hint_for, quoted};
 use crate::host::{HostFacts, Interface};
 
 use super::hmac;
-use super::priorities::priority;
+use super::priorities::{priority, strongest_other};
 use super::repeats::{Repeat, check_names, repeats};
 use super::{hooks, routes, tracks, transports, versions};
 
@@ -46,6 +46,7 @@ pub(super) fn router(file: &File, table: &RouterTable, node: &NodeTable) -> Opti
         addresses: table.addresses.as_ref()?.iter().map(|address| *address.get_ref()).collect(),
         excluded: table.excluded.iter().map(|address| *address.get_ref()).collect(),
         priority: *priority(table, node)?.get_ref(),
+        strongest_other: strongest_other(file, table, node),
         interval: *table.advert_interval.get_ref(),
         preempt: *table.preempt.get_ref(),
         group: table.group.as_ref().map(|group| group.get_ref().clone()),

@@ -21,8 +21,14 @@ const STOP: Fault = Fault {
 /// # Errors
 /// When it cannot be brought to its end.
 pub async fn run(binary: PathBuf) -> Result<Verdict> {
-    let paces = [Pace::new(1000, 1), Pace::new(100, 3), Pace::new(10, 5)];
-    Ok(compare(&binary, &STOP, &paces).await?.no_false_moves())
+    let paces = [Pace::new(1000, 3), Pace::new(100, 3), Pace::new(10, 5)];
+    Ok(compare(&binary, &STOP, &paces)
+        .await?
+        .no_false_moves()
+        .each("both boxes held the address", |line| line.haagent.both_held.is_zero())
+        .each("keepalived's client had an answer sooner", |line| {
+            line.keepalived.is_some_and(|theirs| line.haagent.gap < theirs.gap)
+        }))
 }
 
 async fn stop(contest: &Contest, active: usize) -> Result<()> {
