@@ -1,10 +1,10 @@
 //! What may go wrong with a box, and what comes of it at once.
 
-use vrrp::{Event, LinkId, LinkState, Role, VirtualRouter};
+use vrrp::{Event, Health, LinkId, LinkState, Role};
 
+use super::host::{LINKS_MAX, Process};
 use super::laws::Law;
-use super::world::{Process, World};
-use crate::subject::link_is;
+use super::world::World;
 
 /// Something goes wrong, or right again; by host.
 #[derive(Clone, Copy, Debug)]
@@ -20,12 +20,32 @@ pub enum Fault {
     KillAll(usize),
     Pause(usize),
     Resume(usize),
-    Link(usize, LinkState),
+    Link(usize, LinkId, LinkState),
     /// Somebody else removes the address.
-    Delete(usize),
+    Delete(usize, LinkId),
     /// What the host sends does not arrive, or does again.
-    Cut(usize),
-    Join(usize),
+    Cut(usize, LinkId),
+    Join(usize, LinkId),
+    /// The checks of the host are good, cost it priority, or take it out.
+    Checks(usize, Verdict),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Good,
+    Weak,
+    Bad,
+}
+
+impl Verdict {
+    fn health(self) -> Health {
+        match self {
+            Self::Good => Health::default(),
+            // To less than that of the other, in steps of the search.
+            Self::Weak => Health { offset: -96, fault: None },
+            Self::Bad => Health { offset: 0, fault: Some("track `a`: link down".to_owned()) },
+        }
+    }
 }
 
 impl World {
@@ -35,7 +55,9 @@ impl World {
         let mut faults = match (host.process, host.router.role()) {
             (Process::Dead, _) => vec![Fault::Start(index)],
             (Process::Paused, _) => vec![Fault::Resume(index)],
-            (Process::Running, Role::Initialize) if host.carrier => vec![Fault::Start(index)],
+            (Process::Running, Role::Initialize) if host.has_carriers() => {
+                vec![Fault::Start(index)]
+            }
             (Process::Running, role) => {
                 vec![
                     // Told twice, it lets go at once.
@@ -46,15 +68,24 @@ impl World {
                 ]
             }
         };
-        faults.push(match host.carrier {
-            true => Fault::Link(index, LinkState::Down),
-            false => Fault::Link(index, LinkState::Up),
-        });
-        faults.push(if self.cut[index] { Fault::Join(index) } else { Fault::Cut(index) });
-        if host.held_until.is_some() {
-            faults.push(Fault::Delete(index));
+        for link in self.links() {
+            let at = link.index();
+            let other = if host.carrier[at] { LinkState::Down } else { LinkState::Up };
+            faults.push(Fault::Link(index, link, other));
+            let is_cut = self.cut[index][at];
+            faults.push(if is_cut { Fault::Join(index, link) } else { Fault::Cut(index, link) });
+            if host.held_until[at].is_some() {
+                faults.push(Fault::Delete(index, link));
+            }
         }
         faults
+    }
+
+    /// What its checks may say next.
+    pub fn verdicts(&self, index: usize) -> impl Iterator<Item = Fault> {
+        let verdicts = [Verdict::Good, Verdict::Weak, Verdict::Bad].into_iter();
+        let news = verdicts.filter(move |it| it.health() != self.hosts[index].health);
+        news.map(move |verdict| Fault::Checks(index, verdict))
     }
 
     pub fn suffer(&mut self, fault: Fault) -> Law {
@@ -63,12 +94,8 @@ impl World {
             Fault::Stop(index) => self.feed(index, Event::Shutdown),
             Fault::Leave(index) => self.feed(index, Event::Leave),
             Fault::Kill(index) => {
-                let (farewell, form) = self.hosts[index].router.farewell(LinkId::FIRST);
-                let held = self.hosts[index].held_until.take().is_some();
                 self.die(index);
-                if held {
-                    self.send(index, farewell, form);
-                }
+                self.let_go_for(index);
                 Ok(())
             }
             Fault::KillAll(index) => {
@@ -76,60 +103,80 @@ impl World {
                 Ok(())
             }
             Fault::Pause(index) => {
-                self.hosts[index].process = Process::Paused;
+                self.host(index).process = Process::Paused;
                 Ok(())
             }
             Fault::Resume(index) => self.resume(index),
-            Fault::Link(index, link) => {
-                self.hosts[index].carrier = link == LinkState::Up;
-                self.memory.disturb(self.now);
-                self.input(index, link_is(link))
+            Fault::Link(index, link, state) => {
+                self.host(index).carrier[link.index()] = state == LinkState::Up;
+                self.memory.disturb(link, self.now);
+                self.input(index, Event::Link { link, state })
             }
-            Fault::Delete(index) => {
-                self.hosts[index].deleted_at.push(self.now);
-                self.drop_address(index)
+            Fault::Delete(index, link) => {
+                let now = self.now;
+                self.host(index).deleted_at.push((link, now));
+                self.drop_address(index, link)
             }
-            Fault::Cut(index) => {
-                self.cut[index] = true;
-                self.memory.disturb(self.now);
+            Fault::Cut(index, link) => {
+                self.cut[index][link.index()] = true;
+                self.memory.disturb(link, self.now);
                 Ok(())
             }
-            Fault::Join(index) => {
-                self.cut[index] = false;
-                self.memory.disturb(self.now);
+            Fault::Join(index, link) => {
+                self.cut[index][link.index()] = false;
+                self.memory.disturb(link, self.now);
                 Ok(())
+            }
+            Fault::Checks(index, verdict) => {
+                self.host(index).health = verdict.health();
+                if self.hosts[index].process == Process::Running {
+                    self.feed(index, Event::Health(verdict.health()))?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// What the guard does.
+    fn let_go_for(&mut self, index: usize) {
+        if self.hosts[index].holds() {
+            self.host(index).held_until = [None; LINKS_MAX];
+            for link in self.links() {
+                let (farewell, form) = self.hosts[index].router.farewell(link);
+                self.send(index, link, farewell, form);
             }
         }
     }
 
     fn start(&mut self, index: usize) -> Law {
-        let host = &mut self.hosts[index];
-        if host.process == Process::Dead {
-            host.router = VirtualRouter::new(host.router.config().clone());
-            host.process = Process::Running;
-            // What an earlier life left behind is swept.
-            host.held_until = None;
-            if !host.carrier {
-                self.feed(index, link_is(LinkState::Down))?;
+        if self.hosts[index].process == Process::Dead {
+            self.host(index).restart();
+            for link in self.links() {
+                if !self.hosts[index].carrier[link.index()] {
+                    self.feed(index, Event::Link { link, state: LinkState::Down })?;
+                }
             }
+            self.feed(index, Event::Health(self.hosts[index].health.clone()))?;
         }
         self.feed(index, Event::Startup)
     }
 
     fn die(&mut self, index: usize) {
-        self.hosts[index].process = Process::Dead;
-        self.hosts[index].inbox.clear();
+        let host = self.host(index);
+        host.process = Process::Dead;
+        host.inbox.clear();
     }
 
     /// What waited is read before the timer.
     pub fn resume(&mut self, index: usize) -> Law {
-        self.hosts[index].process = Process::Running;
-        for (at, mut event) in std::mem::take(&mut self.hosts[index].inbox) {
+        self.host(index).process = Process::Running;
+        for (at, mut event) in std::mem::take(&mut self.host(index).inbox) {
             if let Event::Advertisement { waited, .. } = &mut event {
                 *waited = self.now - at;
             }
             self.feed(index, event)?;
         }
+        self.feed(index, Event::Health(self.hosts[index].health.clone()))?;
         self.feed(index, Event::Timer)
     }
 }

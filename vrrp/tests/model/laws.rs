@@ -1,13 +1,21 @@
 //! What must hold in every state, and what must come of it if nothing more goes wrong.
+//!
+//! - Never two holders that hear each other, but for one exchange; nor one beside the lease of one that stands still.
+//! - A process that runs has the addresses of all links or of none; it takes no part while a check is bad.
+//! - Who claims has listened for long enough, may preempt if he does, and has the consent that he needs, to this claim.
+//! - Who yields is weaker. Who lets go does so first, and says so. Who stood still does not go on.
+//! - If nothing more goes wrong, exactly one router holds the addresses before long, the strongest one if it may
+//!   preempt, and it stays so.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use vrrp::router::FAULT_BACKOFF;
-use vrrp::{Action, Event, Preempt, Priority, Reason, Role, RouterConfig, Transition};
+use vrrp::router::{CONSENT_BACKOFF, FAULT_BACKOFF};
+use vrrp::{Action, Event, LinkId, Preempt, Priority, Reason, Role, Transition};
 
+use super::host::{Host, LINKS_MAX, Process};
 use super::key;
-use super::world::{DELAY, Host, Process, World};
+use super::world::{DELAY, World};
 use crate::subject::SECOND;
 
 pub type Law<T = ()> = Result<T, String>;
@@ -15,14 +23,14 @@ pub type Law<T = ()> = Result<T, String>;
 /// What the laws need to know of the past. It is a part of the state.
 #[derive(Clone)]
 pub struct Memory {
-    /// Since when both run and hear each other, and nothing was lost.
-    pub undisturbed_since: Instant,
-    /// Since when both hold the address although they are together.
-    pub dual_since: Option<Instant>,
+    /// Since when both run and hear each other on a link, and nothing was lost there.
+    pub undisturbed_since: [Instant; LINKS_MAX],
+    /// Since when both hold the address of a link although they are together.
+    pub dual_since: [Option<Instant>; LINKS_MAX],
     /// When a backup was last told by an advertisement that it respects, not released since.
     pub respects: [Option<Instant>; 2],
-    /// The last advertisement of the host has not arrived.
-    pub unheard: [bool; 2],
+    /// The last advertisement of the host on a link has not arrived.
+    pub unheard: [[bool; LINKS_MAX]; 2],
     /// When the host last advertised as the active router that it is.
     pub advertised_at: [Option<Instant>; 2],
 }
@@ -30,16 +38,16 @@ pub struct Memory {
 impl Memory {
     pub fn new(now: Instant) -> Self {
         Self {
-            undisturbed_since: now,
-            dual_since: None,
+            undisturbed_since: [now; LINKS_MAX],
+            dual_since: [None; LINKS_MAX],
             respects: [None; 2],
-            unheard: [false; 2],
+            unheard: [[false; LINKS_MAX]; 2],
             advertised_at: [None; 2],
         }
     }
 
-    pub fn disturb(&mut self, now: Instant) {
-        self.undisturbed_since = now;
+    pub fn disturb(&mut self, link: LinkId, now: Instant) {
+        self.undisturbed_since[link.index()] = now;
     }
 
     /// What an event means to a host whose role it is now.
@@ -62,32 +70,45 @@ impl Memory {
 
 /// Called after every move.
 pub fn check_world(world: &mut World) -> Law {
-    let now = world.now;
-    let [left, right] = &world.hosts;
+    for link in world.links() {
+        check_link(world, link)?;
+    }
+    if world.packets.len() > PACKETS_MAX * world.links().count() {
+        return Err("a storm of advertisements".to_owned());
+    }
+    world.hosts.iter().try_for_each(|host| check_host(host))
+}
+
+/// Never two holders that hear each other, but for one exchange.
+fn check_link(world: &mut World, link: LinkId) -> Law {
+    let (now, at) = (world.now, link.index());
     let runs = |index: usize| {
         world.hosts[index].process == Process::Running
-            && world.hosts[index].carrier
-            && !world.cut[index]
+            && world.hosts[index].carrier[at]
+            && !world.cut[index][at]
     };
     let together = runs(0) && runs(1);
-    let dual = together && left.held_until.is_some() && right.held_until.is_some();
+    let [left, right] = &world.hosts;
+    // Ties are broken on the first link only.
+    let is_tie = left.router.config().priority() == right.router.config().priority();
+    let is_excused = is_tie && link != LinkId::FIRST;
+    let both = left.held_until[at].is_some() && right.held_until[at].is_some();
     let memory = &mut world.memory;
     if !together {
-        memory.disturb(now);
+        memory.disturb(link, now);
     }
-    memory.dual_since = dual.then(|| memory.dual_since.unwrap_or(now));
-    if let Some(dual) = memory.dual_since {
-        let since = dual.max(memory.undisturbed_since);
-        let acquainted = memory.undisturbed_since + LONG < dual;
+    let since = (together && both && !is_excused).then(|| memory.dual_since[at].unwrap_or(now));
+    memory.dual_since[at] = since;
+    if let Some(dual) = since {
+        let undisturbed = memory.undisturbed_since[at];
+        let since = dual.max(undisturbed);
+        let acquainted = undisturbed + LONG < dual;
         let bound = DELAY * 2 + if acquainted { Duration::ZERO } else { SECOND };
         if now - since > bound {
             return Err(format!("both hear each other and hold the address for {:?}", now - since));
         }
     }
-    if world.packets.len() > PACKETS_MAX {
-        return Err("a storm of advertisements".to_owned());
-    }
-    world.hosts.iter().try_for_each(check_host)
+    Ok(())
 }
 
 /// Longer than any Active_Down_Interval.
@@ -97,15 +118,18 @@ pub const LONG: Duration = SECOND.saturating_mul(4);
 const PACKETS_MAX: usize = 6;
 
 /// Called before the actions are carried out.
-pub fn check_transition(world: &World, index: usize, transition: &Transition) -> Law {
+pub fn check_transition(world: &World, index: usize, agreed: bool, transition: &Transition) -> Law {
     let config = world.hosts[index].router.config();
+    if transition.to == Role::Active && config.consent_within().is_some() && !agreed {
+        return Err(format!("nobody agreed that host {index} claims"));
+    }
     let holds = match &transition.reason {
         Reason::Silence(_) => {
             let respected = world.memory.respects[index];
             let other = &world.hosts[1 - index];
             let stands_still = other.process != Process::Running;
-            let heard = !world.memory.unheard[1 - index];
-            if stands_still && heard && other.held_until.is_some() {
+            let heard = !world.memory.unheard[1 - index].contains(&true);
+            if stands_still && heard && other.holds() {
                 return Err(format!("host {index} takes over while the lease of the other runs"));
             }
             respected.is_none_or(|at| world.now - at >= SECOND * 3)
@@ -158,13 +182,21 @@ pub fn check_actions(world: &World, index: usize, event: &Event, actions: &[Acti
     Ok(())
 }
 
+/// A process that runs has the addresses of all links or of none, and takes no part while a check is bad.
 fn check_host(host: &Host) -> Law {
-    let (means, holds) = (host.means_to_hold(), host.held_until.is_some());
-    if means == holds || host.process != Process::Running {
-        Ok(())
-    } else {
-        Err(format!("a host is {} and holds: {holds}", host.router.role()))
+    if host.process != Process::Running {
+        return Ok(());
     }
+    let means = host.means_to_hold();
+    let mut held = host.router.config().link_ids().map(|link| host.held_until[link.index()]);
+    if held.any(|until| until.is_some() != means) {
+        return Err(format!("a host is {} and holds {:?}", host.router.role(), host.held_until));
+    }
+    let takes_part = matches!(host.router.role(), Role::Backup | Role::Active);
+    if host.health.fault.is_some() && takes_part {
+        return Err(format!("a host fails a check and is {}", host.router.role()));
+    }
+    Ok(())
 }
 
 /// How every state settles, known by its key.
@@ -175,15 +207,18 @@ pub struct Laws {
 }
 
 impl Laws {
-    pub fn new(configs: &[RouterConfig; 2]) -> Self {
-        let delay = match configs[0].preempt() {
+    pub fn new(world: &World) -> Self {
+        let config = world.hosts[0].router.config();
+        let delay = match config.preempt() {
             Preempt::After(delay) => delay,
             Preempt::Never | Preempt::Immediate => Duration::ZERO,
         };
+        let asks = config.consent_within().is_some();
+        let refusal = if asks { CONSENT_BACKOFF } else { Duration::ZERO };
         Self {
             known: HashMap::new(),
             // Two takeovers: of the lost router, and of the stronger one, which may be in fault.
-            bound: SECOND * 8 + delay + FAULT_BACKOFF,
+            bound: SECOND * 8 + delay + FAULT_BACKOFF + refusal,
             slowest: Duration::ZERO,
         }
     }
@@ -248,7 +283,7 @@ fn is_settled(world: &World) -> bool {
         return world.hosts.iter().all(|host| !host.is_active());
     };
     let holders: Vec<_> =
-        world.hosts.iter().filter(|host| host.held_until.is_some() || host.is_active()).collect();
+        world.hosts.iter().filter(|host| host.holds() || host.is_active()).collect();
     let [holder] = holders[..] else { return false };
     let is_rightful = strongest.effective_preempt() == Preempt::Never
         || holder.router.config().priority() == strongest.priority();

@@ -1,56 +1,44 @@
 //! Two boxes, the wire between them, and what may happen next.
 
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use vrrp::{Action, Advertisement, ChecksumForm, Event, LinkId, Role, RouterConfig, VirtualRouter};
+use vrrp::{Action, Advertisement, ChecksumForm, Event, LinkId, RouterConfig};
 
 use super::fault::Fault;
+use super::host::{Host, LINKS_MAX, Process};
 use super::laws::{self, Law, Memory};
-use crate::subject::{VIP, epoch, lost, ms};
+use crate::subject::{epoch, host_on, ms};
 
 /// What may still go wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Budget {
     pub faults: u8,
     /// Advertisements lost.
     pub losses: u8,
+    /// Checks that say something else than before.
+    pub verdicts: u8,
+    /// Claims refused by those who must agree.
+    pub refusals: u8,
 }
 
 #[derive(Clone)]
 pub struct World {
     pub now: Instant,
-    pub hosts: [Host; 2],
+    /// Shared between worlds until they differ.
+    pub hosts: [Rc<Host>; 2],
     pub packets: Vec<Packet>,
-    /// What the host sends does not arrive.
-    pub cut: [bool; 2],
+    /// What the host sends does not arrive, by link.
+    pub cut: [[bool; LINKS_MAX]; 2],
     pub budget: Budget,
     pub memory: Memory,
-}
-
-#[derive(Clone)]
-pub struct Host {
-    pub router: VirtualRouter,
-    pub process: Process,
-    pub carrier: bool,
-    /// The kernel has the address until then.
-    pub held_until: Option<Instant>,
-    /// What arrived while the process was paused, and when.
-    pub inbox: Vec<(Instant, Event)>,
-    /// When somebody else removed the address: the router remembers it.
-    pub deleted_at: Vec<Instant>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Process {
-    Running,
-    Paused,
-    Dead,
 }
 
 /// An advertisement under way.
 #[derive(Clone)]
 pub struct Packet {
     pub from: usize,
+    pub link: LinkId,
     pub sent_at: Instant,
     pub advert: Advertisement,
     pub form: ChecksumForm,
@@ -64,6 +52,8 @@ pub enum Move {
     Lose(usize),
     /// The timer of a host fires.
     Timer(usize),
+    /// Who was asked whether the host may claim agrees, or does not.
+    Answer(usize, bool),
     /// Time passes until something is due, but no longer than [`STEP`].
     Wait,
     Fault(Fault),
@@ -75,28 +65,27 @@ pub const STEP: Duration = ms(500);
 /// How long a packet takes at most. It arrives at once or then.
 pub const DELAY: Duration = ms(5);
 
-const INBOX_MAX: usize = 3;
-
 /// How late the kernel ends a lease.
 const LEASE_LATE: Duration = ms(100);
 
 impl World {
     /// Both boxes have just been started.
     pub fn new(configs: [RouterConfig; 2], budget: Budget) -> Self {
-        let hosts = configs.map(|config| Host {
-            router: VirtualRouter::new(config),
-            process: Process::Running,
-            carrier: true,
-            held_until: None,
-            inbox: Vec::new(),
-            deleted_at: Vec::new(),
-        });
+        let hosts = configs.map(|config| Rc::new(Host::new(config)));
         let now = epoch();
         let memory = Memory::new(now);
-        let mut world = Self { now, hosts, packets: Vec::new(), cut: [false; 2], budget, memory };
+        let cut = [[false; LINKS_MAX]; 2];
+        let mut world = Self { now, hosts, packets: Vec::new(), cut, budget, memory };
         for host in 0..2 {
             world.feed(host, Event::Startup).expect("a start breaks no law");
         }
+        world
+    }
+
+    /// The second box is started, the first one not yet.
+    pub fn with_one(configs: [RouterConfig; 2], budget: Budget) -> Self {
+        let mut world = Self::new(configs, budget);
+        world.feed(0, Event::Shutdown).expect("nothing has happened yet");
         world
     }
 
@@ -111,13 +100,27 @@ impl World {
             }
         }
         moves.extend((0..2).filter(|&host| self.is_due(host)).map(Move::Timer));
+        for host in (0..2).filter(|&host| self.may_answer(host)) {
+            moves.push(Move::Answer(host, true));
+            if self.budget.refusals > 0 {
+                moves.push(Move::Answer(host, false));
+            }
+        }
         if self.may_wait() {
             moves.push(Move::Wait);
         }
         if self.budget.faults > 0 {
             moves.extend((0..2).flat_map(|host| self.faults(host)).map(Move::Fault));
         }
+        if self.budget.verdicts > 0 {
+            moves.extend((0..2).flat_map(|host| self.verdicts(host)).map(Move::Fault));
+        }
         moves
+    }
+
+    fn may_answer(&self, index: usize) -> bool {
+        let host = &self.hosts[index];
+        host.process == Process::Running && host.pondered.is_some()
     }
 
     fn is_due(&self, index: usize) -> bool {
@@ -142,13 +145,17 @@ impl World {
             Move::Deliver(index) => self.deliver(index)?,
             Move::Lose(index) => {
                 self.budget.losses -= 1;
-                self.packets.remove(index);
-                self.memory.disturb(self.now);
+                let packet = self.packets.remove(index);
+                self.memory.disturb(packet.link, self.now);
             }
             Move::Timer(host) => self.feed(host, Event::Timer)?,
+            Move::Answer(host, agrees) => self.answer(host, agrees)?,
             Move::Wait => self.wait()?,
             Move::Fault(fault) => {
-                self.budget.faults -= 1;
+                match fault {
+                    Fault::Checks(..) => self.budget.verdicts -= 1,
+                    _ => self.budget.faults -= 1,
+                }
                 self.suffer(fault)?;
             }
         }
@@ -157,13 +164,16 @@ impl World {
 
     fn wait(&mut self) -> Law {
         let timers = (0..2).filter_map(|host| self.timer(host));
-        let leases = self.hosts.iter().filter_map(|host| host.held_until);
+        let leases = self.hosts.iter().flat_map(|host| host.held_until).flatten();
         let packets = self.packets.iter().map(|packet| packet.sent_at + DELAY);
         let due = timers.chain(leases.map(|until| until + LEASE_LATE)).chain(packets);
         self.now = due.chain([self.now + STEP]).min().expect("at least the step");
         for index in 0..2 {
-            if self.hosts[index].held_until.is_some_and(|until| until + LEASE_LATE <= self.now) {
-                self.drop_address(index)?;
+            for link in self.links() {
+                let until = self.hosts[index].held_until[link.index()];
+                if until.is_some_and(|until| until + LEASE_LATE <= self.now) {
+                    self.drop_address(index, link)?;
+                }
             }
             self.announce(index);
         }
@@ -175,29 +185,45 @@ impl World {
         while self.is_due(index) {
             let mut after = self.hosts[index].router.clone();
             let actions = after.handle(Event::Timer, self.now);
-            if !actions.iter().all(|action| matches!(action, Action::Announce { .. })) {
+            let announces = |action| matches!(action, &Action::Announce { .. });
+            if actions.is_empty() || !actions.iter().all(announces) {
                 return;
             }
             if after.role() != self.hosts[index].router.role() {
                 return;
             }
-            self.hosts[index].router = after;
+            self.host(index).set_router(after);
         }
     }
 
-    pub fn drop_address(&mut self, index: usize) -> Law {
-        self.hosts[index].held_until = None;
-        self.input(index, lost(VIP))
+    fn answer(&mut self, index: usize, agrees: bool) -> Law {
+        self.budget.refusals -= u8::from(!agrees);
+        let number = self.host(index).pondered.take().expect("somebody ponders");
+        let answer = if agrees { Ok(()) } else { Err("not now".to_owned()) };
+        self.feed(index, Event::Consent { number, answer })
+    }
+
+    pub fn drop_address(&mut self, index: usize, link: LinkId) -> Law {
+        self.host(index).held_until[link.index()] = None;
+        self.input(index, Event::AddressLost { link, address: host_on(link, 100) })
+    }
+
+    pub fn host(&mut self, index: usize) -> &mut Host {
+        Rc::make_mut(&mut self.hosts[index])
+    }
+
+    /// Those of both routers.
+    pub fn links(&self) -> impl DoubleEndedIterator<Item = LinkId> + use<> {
+        self.hosts[0].router.config().link_ids()
     }
 
     fn deliver(&mut self, index: usize) -> Law {
-        let Packet { from, advert, form, .. } = self.packets.remove(index);
+        let Packet { from, link, advert, form, .. } = self.packets.remove(index);
         let to = 1 - from;
-        if !self.hosts[to].carrier {
+        if !self.hosts[to].carrier[link.index()] {
             return Ok(());
         }
-        self.memory.unheard[from] = false;
-        let link = LinkId::FIRST;
+        self.memory.unheard[from][link.index()] = false;
         let source = self.hosts[from].router.config().link(link).source();
         let waited = Duration::ZERO;
         self.input(to, Event::Advertisement { link, source, advert, form, waited })
@@ -206,7 +232,10 @@ impl World {
     pub fn input(&mut self, index: usize, event: Event) -> Law {
         match self.hosts[index].process {
             Process::Running => self.feed(index, event)?,
-            Process::Paused => self.hosts[index].queue(event, self.now),
+            Process::Paused => {
+                let now = self.now;
+                self.host(index).queue(event, now);
+            }
             Process::Dead => {}
         }
         Ok(())
@@ -214,10 +243,12 @@ impl World {
 
     pub fn feed(&mut self, index: usize, event: Event) -> Law {
         let before = self.hosts[index].router.last_transition().cloned();
-        let actions = self.hosts[index].router.handle(event.clone(), self.now);
+        let agreed = self.hosts[index].agrees(&event);
+        let now = self.now;
+        let actions = self.host(index).handle(event.clone(), now);
         let after = self.hosts[index].router.last_transition().cloned();
         if let Some(transition) = after.filter(|after| Some(after) != before.as_ref()) {
-            laws::check_transition(self, index, &transition)?;
+            laws::check_transition(self, index, agreed, &transition)?;
             self.memory.advertised_at[index] = None;
         }
         self.memory.note(index, &event, self.hosts[index].router.role(), self.now);
@@ -230,14 +261,17 @@ impl World {
 
     fn perform(&mut self, index: usize, action: Action) {
         match action {
-            Action::AddAddresses { lease, .. } => {
-                self.hosts[index].held_until = Some(self.now + lease);
+            Action::AddAddresses { link, lease, .. } => {
+                let until = self.now + lease;
+                self.host(index).held_until[link.index()] = Some(until);
             }
-            Action::RemoveAddresses { .. } => self.hosts[index].held_until = None,
-            Action::Advertise { advert, form, .. } => {
+            Action::RemoveAddresses { link, .. } => {
+                self.host(index).held_until[link.index()] = None;
+            }
+            Action::Advertise { link, advert, form } => {
                 let is_active = self.hosts[index].is_active();
                 self.memory.advertised_at[index] = is_active.then_some(self.now);
-                self.send(index, advert, form);
+                self.send(index, link, advert, form);
             }
             Action::AddRoutes { .. }
             | Action::RemoveRoutes { .. }
@@ -246,17 +280,18 @@ impl World {
         }
     }
 
-    pub fn send(&mut self, from: usize, advert: Advertisement, form: ChecksumForm) {
-        let arrives = self.hosts[from].carrier && !self.cut[from];
-        self.memory.unheard[from] = true;
+    pub fn send(&mut self, from: usize, link: LinkId, advert: Advertisement, form: ChecksumForm) {
+        let at = link.index();
+        let arrives = self.hosts[from].carrier[at] && !self.cut[from][at];
+        self.memory.unheard[from][at] = true;
         if arrives {
-            self.packets.push(Packet { from, sent_at: self.now, advert, form });
+            self.packets.push(Packet { from, link, sent_at: self.now, advert, form });
         }
     }
 
     /// The run in which nothing goes wrong any more.
     pub fn calm_down(&mut self) -> Law {
-        self.cut = [false; 2];
+        self.cut = [[false; LINKS_MAX]; 2];
         for index in 0..2 {
             if self.hosts[index].process == Process::Paused {
                 self.resume(index)?;
@@ -270,30 +305,9 @@ impl World {
         if !self.packets.is_empty() {
             return Move::Deliver(0);
         }
-        (0..2).find(|&host| self.is_due(host)).map_or(Move::Wait, Move::Timer)
-    }
-}
-
-impl Host {
-    /// Of more than a socket's buffer takes, the oldest tells least.
-    fn queue(&mut self, event: Event, now: Instant) {
-        if self.inbox.len() == INBOX_MAX {
-            self.inbox.remove(0);
+        if let Some(host) = (0..2).find(|&host| self.may_answer(host)) {
+            return Move::Answer(host, true);
         }
-        self.inbox.push((now, event));
-    }
-
-    /// Whether it can take part.
-    pub fn is_able(&self) -> bool {
-        self.process == Process::Running && self.carrier && self.router.role() != Role::Initialize
-    }
-
-    pub fn is_active(&self) -> bool {
-        self.process != Process::Dead && self.router.role() == Role::Active
-    }
-
-    /// Whether the router means to have the address in the kernel.
-    pub fn means_to_hold(&self) -> bool {
-        self.router.state().holds_addresses()
+        (0..2).find(|&host| self.is_due(host)).map_or(Move::Wait, Move::Timer)
     }
 }
