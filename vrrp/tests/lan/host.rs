@@ -28,6 +28,12 @@ pub struct Host {
     pub carrier: Vec<bool>,
     /// What its checks say.
     pub health: Health,
+    /// Those whose consent a claim needs.
+    pub hooks: Hooks,
+    /// The question that they ponder, by its number.
+    pub pondered: Option<u64>,
+    /// How often the process was started.
+    pub lives: usize,
     /// The one wake-up that is not void.
     pub wake_generation: u64,
     /// The timer that it is for.
@@ -47,6 +53,17 @@ pub enum Process {
     Running,
     Paused,
     Dead,
+}
+
+/// How those whose consent a claim needs answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hooks {
+    /// They agree within milliseconds.
+    Prompt,
+    /// They agree in the end.
+    Slow(Duration),
+    /// They do not agree.
+    Refuse,
 }
 
 /// What the laws need to know about a host's past.
@@ -107,8 +124,7 @@ impl Record {
 const INBOX_MAX: usize = 64;
 
 impl Host {
-    pub fn new(config: RouterConfig) -> Self {
-        let links = config.links().len();
+    pub fn new(config: RouterConfig, links: usize) -> Self {
         Self {
             router: VirtualRouter::new(config.clone()),
             config_file: config,
@@ -122,6 +138,9 @@ impl Host {
             sluggish: Duration::ZERO,
             carrier: vec![true; links],
             health: Health::default(),
+            hooks: Hooks::Prompt,
+            pondered: None,
+            lives: 0,
             wake_generation: 0,
             wake_for: None,
             fail_add: false,
@@ -150,14 +169,25 @@ impl Host {
         self.process != Process::Dead && self.router.role().may_hold()
     }
 
+    /// Whether an event is the consent to what the router asks.
+    pub fn agrees(&self, event: &Event) -> bool {
+        let asked = self.router.question().map(|question| question.number);
+        matches!(event, Event::Consent { number, answer: Ok(()) } if Some(*number) == asked)
+    }
+
+    /// Whether the settings in force have this link.
+    pub fn has(&self, link: LinkId) -> bool {
+        link.index() < self.config().links().len()
+    }
+
     /// The settings in force.
     pub fn config(&self) -> &RouterConfig {
         self.router.config()
     }
 
-    /// Whether the carrier of this link is there.
+    /// Whether it is on this link, and the carrier is there.
     pub fn carries(&self, link: LinkId) -> bool {
-        self.carrier[link.index()]
+        self.has(link) && self.carrier[link.index()]
     }
 
     /// What the settings in force say that it holds while active.

@@ -4,11 +4,15 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use vrrp::{Advertisement, ChecksumForm, Envelope, Event, LinkId, LinkState, MULTICAST_GROUP, Mac};
+use vrrp::{
+    Advertisement, Auth, ChecksumForm, Envelope, Event, Family, Interval, LinkId, LinkState, Mac,
+    Priority, Version, Vrid,
+};
 
 use super::host::{Place, Process};
 use super::laws::{Law, law};
 use super::network::LEASE_LATE_MAX;
+use super::plan::address_on;
 use super::queue::What;
 use super::world::World;
 
@@ -82,7 +86,7 @@ impl World {
         if !self.hosts[from].carries(link) {
             return;
         }
-        let payload: Rc<[u8]> = advert.encode(source, MULTICAST_GROUP.into(), form).into();
+        let payload: Rc<[u8]> = advert.encode(source, group_of(source), form).into();
         for to in (0..self.hosts.len()).filter(|&to| to != from) {
             for delay in
                 self.networks[link.index()].copies(from, to, &mut self.rng).into_iter().flatten()
@@ -93,15 +97,67 @@ impl World {
     }
 
     pub fn deliver(&mut self, to: usize, link: LinkId, source: IpAddr, payload: &[u8]) -> Law {
-        let envelope = Envelope { source, destination: MULTICAST_GROUP.into(), ttl: 255 };
+        let envelope = Envelope { source, destination: group_of(source), ttl: 255 };
         let decoded = Advertisement::decode(payload, &envelope);
         law!(decoded.is_ok(), "what is sent can be read", "{decoded:?} of {payload:02x?}");
         match decoded {
             Ok((advert, form)) if self.hosts[to].carries(link) => {
                 let waited = Duration::ZERO;
-                self.input(to, Event::Advertisement { link, source, advert, form, waited })
+                let event = Event::Advertisement { link, source, advert, form, waited };
+                let host = &self.hosts[to];
+                let reads_late = host.sluggish > Duration::ZERO || !host.inbox.is_empty();
+                if host.is_running() && reads_late {
+                    self.read_later(to, event);
+                    return Ok(());
+                }
+                self.input(to, event)
             }
             Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    fn read_later(&mut self, to: usize, event: Event) {
+        let now = self.now;
+        self.hosts[to].queue(event, now);
+        let later = self.rng.between(Duration::ZERO, self.hosts[to].sluggish);
+        self.after(later, What::Read { host: to });
+    }
+
+    /// What waited, as the driver reads it: before any timer.
+    pub fn read(&mut self, index: usize) -> Law {
+        for event in self.hosts[index].unread(self.now) {
+            self.input(index, event)?;
+        }
+        Ok(())
+    }
+
+    /// A router that is none of ours advertises to everybody: of another VRID, or in a version that the link does not
+    /// speak.
+    pub fn intrude(&mut self, link: LinkId, priority: Priority, is_other_vrid: bool) {
+        let Some(host) = self.hosts.iter().find(|host| host.has(link)) else { return };
+        let config = host.config().link(link);
+        let source = alien_on(config.source(), link);
+        let other_vrid = Vrid::new(config.vrid().value() + 1).expect("not 0");
+        // Over IPv6 there is one version only.
+        let is_other_vrid = is_other_vrid || source.is_ipv6();
+        let speaks_v2 = matches!(config.version(), Version::V2 { .. }) == is_other_vrid;
+        let form = if speaks_v2 && source.is_ipv4() {
+            ChecksumForm::Rfc3768(Auth::None)
+        } else {
+            ChecksumForm::Rfc9568
+        };
+        let advert = Advertisement {
+            vrid: if is_other_vrid { other_vrid } else { config.vrid() },
+            priority,
+            interval: Interval::DEFAULT,
+            addresses: config.addresses().to_vec(),
+        };
+        let payload: Rc<[u8]> = advert.encode(source, group_of(source), form).into();
+        for to in 0..self.hosts.len() {
+            self.after(
+                Duration::ZERO,
+                What::Packet { to, link, source, payload: Rc::clone(&payload) },
+            );
         }
     }
 
@@ -114,8 +170,9 @@ impl World {
         for &address in addresses {
             for to in (0..self.hosts.len()).filter(|&to| to != from) {
                 let host = &self.hosts[to];
-                let has = host.held.contains_key(&(link, address))
-                    || host.config().link(link).source() == address;
+                let has = host.has(link)
+                    && (host.held.contains_key(&(link, address))
+                        || host.config().link(link).source() == address);
                 let answers = has && host.carries(link);
                 let [asked, _] = self.networks[link.index()].copies(from, to, &mut self.rng);
                 if answers && let Some(delay) = asked {
@@ -164,6 +221,22 @@ impl World {
         Ok(())
     }
 }
+
+/// Where everybody of this family sends to.
+fn group_of(source: IpAddr) -> IpAddr {
+    Family::of(source).multicast_group()
+}
+
+/// The address of a router that is none of ours.
+fn alien_on(source: IpAddr, link: LinkId) -> IpAddr {
+    address_on(Family::of(source), link, ALIEN)
+}
+
+pub fn is_alien(source: IpAddr, link: LinkId) -> bool {
+    source == alien_on(source, link)
+}
+
+const ALIEN: u8 = 200;
 
 /// A host that is none of ours.
 pub const STRANGER: Mac = Mac([2, 0xbb, 0, 0, 0, 0]);

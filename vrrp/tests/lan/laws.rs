@@ -11,6 +11,8 @@
 //! - I9: a reload of the same settings changes nothing.
 //! - I10: routers advertise in turn, or because of something that happened.
 //! - I11: nobody claims what a stranger answered for in the same silence.
+//! - I12: nobody claims without the consent that he needs, to this claim.
+//! - I13: nobody acts on what a router says that is none of his election.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -19,6 +21,7 @@ use vrrp::router::TIME_TO_ASK_MAX;
 use vrrp::{Action, LinkId, Preempt, Priority, Reason, Role, Transition};
 
 use super::host::{Host, Place};
+use super::kinds::kind;
 use super::network::{Network, WAKE_LATE_MAX};
 use super::plan::{HOSTS_MAX, intervals};
 use crate::subject::SECOND;
@@ -113,7 +116,9 @@ impl Laws {
                         continue;
                     };
                     // Who has long heard the other settles it by one exchange, who just met waits for an advertisement.
-                    let exchange = network.delay_max * 2 + WAKE_LATE_MAX + self.sluggish_max;
+                    // Both may be late to read.
+                    let late = WAKE_LATE_MAX + self.sluggish_max * 2;
+                    let exchange = network.delay_max * 2 + late;
                     let acquainted = since - together > self.interval_max * 5;
                     let bound =
                         exchange + if acquainted { Duration::ZERO } else { self.interval_max };
@@ -147,7 +152,8 @@ impl Laws {
                 let respected = respects.into_iter().any(|respect| now < respect.until);
                 law!(!respected, "I7 no takeover from the living", "host {index}: {transition:?}");
                 check_stranger(host, index, now)?;
-                let released = host.record.links.iter().all(|link| link.is_released);
+                let links = &host.record.links[..host.config().links().len()];
+                let released = links.iter().all(|link| link.is_released);
                 let excused = host.record.is_doubtful;
                 law!(
                     !released || excused,
@@ -397,42 +403,4 @@ fn keep_since(since: &mut Option<Instant>, holds: bool, now: Instant) {
         (None, true) => Some(now),
         (_, false) => None,
     };
-}
-
-/// All that [`kind`] can say but for `Reconfigured`, which no schedule asks for.
-pub const KINDS: [&str; 14] = [
-    "fault",
-    "healthy",
-    "late",
-    "link down",
-    "link up",
-    "owner",
-    "preempted",
-    "released",
-    "retry",
-    "shutdown",
-    "silence",
-    "started",
-    "stronger",
-    "unhealthy",
-];
-
-fn kind(reason: &Reason) -> &'static str {
-    match reason {
-        Reason::Started => "started",
-        Reason::Owner => "owner",
-        Reason::Silence(_) => "silence",
-        Reason::Released { .. } => "released",
-        Reason::Preempted { .. } => "preempted",
-        Reason::Stronger { .. } => "stronger",
-        Reason::Late(_) => "late",
-        Reason::LinkDown => "link down",
-        Reason::LinkUp => "link up",
-        Reason::Fault(_) => "fault",
-        Reason::Retry => "retry",
-        Reason::Unhealthy(_) => "unhealthy",
-        Reason::Healthy => "healthy",
-        Reason::Shutdown => "shutdown",
-        Reason::Reconfigured => "reconfigured",
-    }
 }

@@ -8,6 +8,7 @@
 
 mod host;
 mod kernel;
+mod kinds;
 mod laws;
 mod measure;
 mod network;
@@ -23,12 +24,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use vrrp::router::CONSENT_BACKOFF;
 use vrrp::schedule::{REFRESH, SPACING};
 use vrrp::{InitializeState, Preempt, State};
 
 use host::Host;
-use laws::{KINDS, Law, Laws};
-use plan::{Fault, PREEMPT_DELAY_MAX, Plan, Round};
+use kinds::KINDS;
+use laws::{Law, Laws};
+use plan::{CONSENT_WITHIN_MAX, Fault, PREEMPT_DELAY_MAX, Plan, Round};
 use rng::Rng;
 use world::World;
 
@@ -127,7 +130,9 @@ fn run(seed: u64) -> (World, Law) {
 }
 
 fn run_plan(plan: &Plan, rng: Rng, log: Option<Vec<String>>) -> (World, Law) {
-    let mut world = World::new(plan.configs.clone(), plan.delay_max, rng);
+    let configs = plan.configs.clone();
+    let mut world = World::with_links(configs, plan.links(), plan.delay_max, rng);
+    world.guard_late = plan.guard_late;
     world.log = log;
     let outcome = follow(&mut world, plan);
     (world, outcome)
@@ -171,7 +176,10 @@ fn settle(world: &mut World) -> Law {
     let in_a_row = if is_group { world.hosts.len() - 1 } else { 1 };
     let delay = PREEMPT_DELAY_MAX * u32::try_from(in_a_row).expect("few hosts");
     let delay = if delays { delay } else { Duration::ZERO };
-    world.run_for(takeovers + fault.unwrap_or_default() + delay + SPACING)
+    let asks = world.hosts.iter().any(|host| host.config().consent_within().is_some());
+    // Somebody was refused just before, by hooks that are still busy.
+    let consent = if asks { CONSENT_BACKOFF + CONSENT_WITHIN_MAX * 2 } else { Duration::ZERO };
+    world.run_for(takeovers + fault.unwrap_or_default() + delay + consent + SPACING)
 }
 
 fn time_in_fault(host: &Host, now: Instant) -> Duration {

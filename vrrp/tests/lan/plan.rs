@@ -1,11 +1,14 @@
 //! What goes wrong in a schedule, drawn from its seed.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use vrrp::{
-    Auth, Checksum, Health, LinkConfig, LinkId, Password, Preempt, Priority, RouterConfig, Version,
+    Auth, Checksum, Family, Health, LinkConfig, LinkId, Password, Preempt, Priority, RouterConfig,
+    Version,
 };
 
+use super::host::Hooks;
 use super::rng::Rng;
 use crate::subject::{host_on, interval, ms, vrid};
 
@@ -54,6 +57,14 @@ pub enum Fault {
     Health(usize, Health),
     ReloadSame(usize),
     Reload(usize, Box<RouterConfig>),
+    /// The file of every host says so from now on, with other links perhaps.
+    RollOut(Vec<RouterConfig>),
+    /// The host reads its file.
+    ReloadFile(usize),
+    /// Those whose consent a claim needs answer like that.
+    Hooks(usize, Hooks),
+    /// A router that is none of ours says this priority; of another VRID, or in another version.
+    Alien(LinkId, Priority, bool),
     /// Another host takes the addresses of this link, or gives them up.
     Stranger(LinkId, bool),
     /// A wake-up that nobody asked for.
@@ -64,6 +75,8 @@ pub enum Fault {
 pub struct Plan {
     pub configs: Vec<RouterConfig>,
     pub delay_max: Duration,
+    /// The longest time that a guard takes.
+    pub guard_late: Duration,
     pub rounds: Vec<Round>,
     /// Whether the quiet time at the end outlasts the refresh of announcements.
     pub is_long: bool,
@@ -89,16 +102,28 @@ impl Plan {
         let configs = if rng.percent(50) { acquainted(&configs) } else { configs };
         let rounds = (0..2).map(|_| Round::draw(&configs, &habits, rng)).collect();
         let delay_max = rng.pick(&[Duration::from_micros(200), ms(2), ms(15)]);
-        Self { configs, delay_max, rounds, is_long: rng.percent(5) }
+        let guard_late = rng.pick(&[ms(5), ms(5), ms(5), ms(500)]);
+        Self { configs, delay_max, guard_late, rounds, is_long: rng.percent(5) }
+    }
+
+    /// That any settings have.
+    pub fn links(&self) -> usize {
+        let configs = self.configs.iter().chain(self.reloads());
+        configs.map(|config| config.links().len()).max().expect("a host")
+    }
+
+    fn reloads(&self) -> impl Iterator<Item = &RouterConfig> {
+        let faults = self.rounds.iter().flat_map(|round| &round.faults);
+        faults.flat_map(|(_, fault)| match fault {
+            Fault::Reload(_, config) => std::slice::from_ref(&**config),
+            Fault::RollOut(configs) => configs,
+            _ => &[],
+        })
     }
 
     /// Of all settings, reloads included.
     pub fn shortest_interval(&self) -> Duration {
-        let reloads =
-            self.rounds.iter().flat_map(|round| &round.faults).filter_map(|(_, fault)| {
-                if let Fault::Reload(_, config) = fault { Some(&**config) } else { None }
-            });
-        let intervals = self.configs.iter().chain(reloads).flat_map(intervals);
+        let intervals = self.configs.iter().chain(self.reloads()).flat_map(intervals);
         intervals.min().expect("a host")
     }
 }
@@ -121,7 +146,10 @@ impl Fault {
             | Self::FailAdd(_)
             | Self::Stranger(..)
             | Self::Health(..)
-            | Self::Reload(..) => true,
+            | Self::Reload(..)
+            | Self::RollOut(_)
+            | Self::ReloadFile(_)
+            | Self::Hooks(..) => true,
             Self::Pause(_)
             | Self::Hang(_)
             | Self::Resume(_)
@@ -132,6 +160,7 @@ impl Fault {
             | Self::Stop(_)
             | Self::Leave(_)
             | Self::ReloadSame(_)
+            | Self::Alien(..)
             | Self::SpuriousTimer(_) => false,
         }
     }
@@ -140,13 +169,17 @@ impl Fault {
 /// What the hosts of one schedule have in common, most of the time.
 struct Habits {
     links: Vec<LinkHabits>,
+    /// How many of them there are at first.
+    count: usize,
     preempt: Preempt,
+    consent_within: Option<Duration>,
     /// Percent of settings that differ from the common ones.
     deviation: usize,
 }
 
 /// The same of one link.
 struct LinkHabits {
+    family: Family,
     /// In version 2, what all hosts have in common at all times, as the interval.
     version_2: Option<Auth>,
     interval: u64,
@@ -155,13 +188,15 @@ struct LinkHabits {
 
 impl LinkHabits {
     fn draw(rng: &mut Rng) -> Self {
-        let version_2 = rng.percent(20).then(|| {
+        let family = rng.pick(&[Family::Ipv4, Family::Ipv4, Family::Ipv6]);
+        let version_2 = (family == Family::Ipv4 && rng.percent(20)).then(|| {
             let password = Password::new("secret").expect("6 octets");
             rng.pick(&[Auth::None, Auth::Password(password)])
         });
         let intervals =
             if version_2.is_some() { [1000, 1000, 2000, 3000] } else { [100, 200, 1000, 1000] };
-        Self { version_2, interval: rng.pick(&intervals), checks_duplicates: rng.percent(50) }
+        let (interval, checks_duplicates) = (rng.pick(&intervals), rng.percent(50));
+        Self { family, version_2, interval, checks_duplicates }
     }
 
     fn config(&self, id: LinkId, index: usize, deviation: usize, rng: &mut Rng) -> LinkConfig {
@@ -177,9 +212,10 @@ impl LinkHabits {
             None => Version::V3 { checksum },
         };
         let addresses = if deviates(rng) { &[100][..] } else { &[100, 101] };
-        let addresses = addresses.iter().map(|&last| host_on(id, last)).collect();
-        let excluded = if rng.percent(20) { vec![host_on(id, 150)] } else { Vec::new() };
-        let link = LinkConfig::new(vrid(), host_on(id, source(id, index)), addresses)
+        let on = |last| address_on(self.family, id, last);
+        let addresses = addresses.iter().map(|&last| on(last)).collect();
+        let excluded = if rng.percent(20) { vec![on(150)] } else { Vec::new() };
+        let link = LinkConfig::new(vrid(), on(source(id, index)), addresses)
             .and_then(|link| link.with_excluded(excluded))
             .expect("valid addresses")
             .with_interval(interval(milliseconds))
@@ -187,6 +223,17 @@ impl LinkHabits {
             .with_version(version)
             .expect("sayable in version 2");
         if self.checks_duplicates { link.with_duplicate_check() } else { link }
+    }
+}
+
+/// The address with this end on a link.
+pub fn address_on(family: Family, id: LinkId, last: u8) -> IpAddr {
+    match family {
+        Family::Ipv4 => host_on(id, last),
+        Family::Ipv6 => {
+            let link = u16::try_from(id.index()).expect("few links");
+            [0xfe80, 0, 0, 0, 0, 0, link, last.into()].into()
+        }
     }
 }
 
@@ -198,21 +245,26 @@ fn source(id: LinkId, index: usize) -> u8 {
 
 impl Habits {
     fn draw(rng: &mut Rng) -> Self {
-        let links = rng.pick(&[1, 1, 2, 3]);
         Self {
-            links: (0..links).map(|_| LinkHabits::draw(rng)).collect(),
+            links: (0..LINKS_MAX).map(|_| LinkHabits::draw(rng)).collect(),
+            count: rng.pick(&[1, 1, 2, 3]),
+            consent_within: rng.percent(15).then(|| rng.between(ms(20), CONSENT_WITHIN_MAX)),
             preempt: draw_preempt(rng),
             deviation: rng.pick(&[0, 0, 50]),
         }
     }
 
     fn interval_max(&self) -> Duration {
-        ms(self.links.iter().map(|link| link.interval).max().expect("a link"))
+        ms(self.links[..self.count].iter().map(|link| link.interval).max().expect("a link"))
     }
 
     fn config(&self, index: usize, rng: &mut Rng) -> RouterConfig {
-        let mut links = self
-            .links
+        self.config_of(self.count, index, rng)
+    }
+
+    /// With so many links.
+    fn config_of(&self, count: usize, index: usize, rng: &mut Rng) -> RouterConfig {
+        let mut links = self.links[..count]
             .iter()
             .enumerate()
             .map(|(id, link)| link.config(LinkId::new(id), index, self.deviation, rng));
@@ -221,7 +273,12 @@ impl Habits {
         let deviates = rng.percent(self.deviation);
         let preempt = if deviates { draw_preempt(rng) } else { self.preempt };
         let priority = rng.pick(&[1, 50, 100, 100, 150, 200, 254, 254, 255]);
-        config.with_priority(Priority::new(priority)).expect("not 0").with_preempt(preempt)
+        let config = config.with_priority(Priority::new(priority)).expect("not 0");
+        let config = config.with_preempt(preempt);
+        match self.consent_within {
+            Some(within) => config.with_consent(within),
+            None => config,
+        }
     }
 }
 
@@ -268,16 +325,16 @@ impl Round {
 /// A fault, and what undoes it step by step.
 fn draw_fault(configs: &[RouterConfig], habits: &Habits, rng: &mut Rng) -> (Fault, Vec<Fault>) {
     let host = rng.below(configs.len());
-    let link = LinkId::new(rng.below(habits.links.len()));
+    let link = LinkId::new(rng.below(habits.count));
     let start = vec![Fault::Start(host)];
     let up = Fault::LinkUp(host, link);
-    match rng.below(28) {
+    match rng.below(32) {
         0 => (Fault::Noise(rng.pick(&[5, 20, 50, 90])), vec![Fault::Noise(0)]),
         1 | 2 => (Fault::Cut(link, host, rng.below(configs.len())), vec![]),
         3 => (Fault::Split(link, 1 + rng.below((1 << configs.len()) - 1)), vec![]),
         4 | 5 => (Fault::Pause(host), vec![Fault::Resume(host)]),
         6 | 7 => (Fault::Kill(host), start),
-        8 => (Fault::KillMidway(host, rng.below(4 * habits.links.len())), start),
+        8 => (Fault::KillMidway(host, rng.below(4 * habits.count)), start),
         9 | 10 => (Fault::KillAll(host), start),
         11 => (rng.pick(&[Fault::Stop(host), Fault::Leave(host), Fault::Leave(host)]), start),
         12 => (Fault::LinkDown(host, link), vec![up]),
@@ -312,9 +369,34 @@ fn draw_fault(configs: &[RouterConfig], habits: &Habits, rng: &mut Rng) -> (Faul
             let undo = Fault::Health(host, Health::default());
             (Fault::Health(host, Health { offset: rng.pick(&[0, -20]), fault }), vec![undo])
         }
-        _ => unreachable!("below 28"),
+        28 | 29 => {
+            let slow = Hooks::Slow(rng.between(ms(1), CONSENT_WITHIN_MAX * 2));
+            (
+                Fault::Hooks(host, rng.pick(&[slow, Hooks::Refuse])),
+                vec![Fault::Hooks(host, Hooks::Prompt)],
+            )
+        }
+        30 => {
+            let alien = |rng: &mut Rng| {
+                let priority = rng.pick(&[0, 1, 100, 255]);
+                Fault::Alien(link, Priority::new(priority), rng.percent(50))
+            };
+            (alien(rng), (0..5).map(|_| alien(rng)).collect())
+        }
+        31 => {
+            let count = 1 + rng.below(LINKS_MAX);
+            let file = |index| habits.config_of(count, index, rng);
+            let files = (0..configs.len()).map(file).collect();
+            (Fault::RollOut(files), (0..configs.len()).map(Fault::ReloadFile).collect())
+        }
+        _ => unreachable!("below 32"),
     }
 }
+
+const LINKS_MAX: usize = 3;
+
+/// The longest time that an answer may take.
+pub const CONSENT_WITHIN_MAX: Duration = ms(1000);
 
 /// Less than an interval, else a router may rightly be taken for dead.
 const SLUGGISH_MAX: Duration = ms(40);

@@ -2,15 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use vrrp::{Action, Event, Preempt, Priority, Role, Transition};
+use vrrp::{Action, Event, Preempt, Priority, Role, State, Transition};
 
-use super::host::{Host, Respect};
-use super::kernel::STRANGER;
+use super::host::{Hooks, Host, Respect};
+use super::kernel::{STRANGER, is_alien};
+use super::kinds::peculiarity;
 use super::laws::{Law, Laws, law};
 use super::network::WAKE_LATE_MAX;
 use super::queue::What;
 use super::world::World;
-use crate::subject::in_short;
+use crate::subject::{in_short, ms};
 
 /// What was so before an event.
 struct Before {
@@ -21,6 +22,10 @@ struct Before {
     was_leaving: bool,
     /// The event asks for the settings in force.
     is_reload_same: bool,
+    /// The event is the consent to what the router asks.
+    agreed: bool,
+    /// What the router said of itself, if the event must not change that.
+    of_alien: Option<State>,
 }
 
 impl World {
@@ -32,14 +37,19 @@ impl World {
             was_late: host.is_late(self.now),
             was_leaving: host.router.role() == Role::Leaving,
             is_reload_same: matches!(&event, Event::Reconfigure(c) if c == host.config()),
+            agreed: host.agrees(&event),
+            of_alien: is_of_alien(&event).then(|| host.router.state().clone()),
         };
         if let Event::AddressLost { link, address } = event {
             host.lost.remove(&(link, address));
         }
+        let peculiarity = peculiarity(&event, before.agreed, before.of_alien.is_some());
+        self.laws.seen.extend(peculiarity);
         let actions = host.router.handle(event.clone(), self.now);
         self.judge_transition(index, &event, &before, &actions)?;
         hear(&mut self.hosts[index], &event, self.now);
         self.judge_answer(index, &event, &before, &actions)?;
+        self.ponder(index);
         self.perform_all(index, actions, before.was_late)?;
         match event {
             Event::AddressLost { link, address } => {
@@ -78,6 +88,13 @@ impl World {
             format!("host {index} {}{change}: {actions}", brief(event))
         });
         if let Some(transition) = &transition {
+            let is_consented =
+                before.agreed || self.hosts[index].config().consent_within().is_none();
+            law!(
+                transition.to != Role::Active || is_consented,
+                "I12 no claim without consent",
+                "host {index}: {transition:?}"
+            );
             self.laws.check_transition(&self.hosts, index, transition, &self.networks)?;
             self.hosts[index].record.turn_over();
         }
@@ -91,6 +108,14 @@ impl World {
         before: &Before,
         actions: &[Action],
     ) -> Law {
+        if let Some(state) = &before.of_alien {
+            let after = self.hosts[index].router.state();
+            law!(
+                before.was_late || (actions.is_empty() && after == state),
+                "I13 nobody listens to strangers",
+                "host {index} does {actions:?} for {event:?}"
+            );
+        }
         match event {
             Event::Shutdown | Event::Leave if !(before.was_late || before.was_leaving) => {
                 Laws::check_release(index, actions)?
@@ -132,6 +157,27 @@ impl World {
             | Event::ActionFailed(_) => {}
         }
         Ok(())
+    }
+
+    /// Somebody thinks about what the router asks, about one question at a time.
+    fn ponder(&mut self, index: usize) {
+        let host = &mut self.hosts[index];
+        let (None, Some(question)) = (host.pondered, host.router.question()) else { return };
+        let number = question.number;
+        host.pondered = Some(number);
+        let (host, life) = (index, host.lives);
+        let (later, answer) = match self.hosts[index].hooks {
+            Hooks::Prompt => (ms(5), Ok(())),
+            Hooks::Slow(later) => (later, Ok(())),
+            Hooks::Refuse => (ms(100), Err("not now".to_owned())),
+        };
+        let later = self.rng.between(Duration::ZERO, later);
+        self.after(later, What::Answer { host, life, number, answer });
+    }
+
+    pub fn answer(&mut self, index: usize, number: u64, answer: Result<(), String>) -> Law {
+        self.hosts[index].pondered = None;
+        self.input(index, Event::Consent { number, answer })
     }
 
     fn perform_all(&mut self, index: usize, actions: Vec<Action>, was_late: bool) -> Law {
@@ -209,6 +255,7 @@ impl World {
 fn hear(host: &mut Host, event: &Event, now: Instant) {
     match event {
         Event::Claimed { mac: STRANGER, .. } => host.record.stranger_at = Some(now),
+        Event::Advertisement { .. } if is_of_alien(event) => {}
         // Other settings, other silence.
         Event::Advertisement { .. } | Event::Reconfigure(_) => host.record.stranger_at = None,
         _ => {}
@@ -223,6 +270,9 @@ fn hear(host: &mut Host, event: &Event, now: Instant) {
     let Event::Advertisement { link, advert, waited, .. } = event else {
         return;
     };
+    if is_of_alien(event) {
+        return;
+    }
     host.record.on(*link).heard += 1;
     if host.router.role() != Role::Backup {
         return;
@@ -245,6 +295,10 @@ fn hear(host: &mut Host, event: &Event, now: Instant) {
         host.record.on(*link).respect = Some(respect);
         host.record.on(*link).is_released = false;
     }
+}
+
+fn is_of_alien(event: &Event) -> bool {
+    matches!(event, Event::Advertisement { link, source, .. } if is_alien(*source, *link))
 }
 
 /// An event for the log.

@@ -22,6 +22,10 @@ pub enum What {
     Netlink { to: usize, event: Event },
     /// A timer fires.
     Wake { host: usize, generation: u64 },
+    /// Those who were asked in this life of the process answer.
+    Answer { host: usize, life: usize, number: u64, answer: Result<(), String> },
+    /// A sluggish process reads what waits.
+    Read { host: usize },
     /// The kernel looks for leases that have ended.
     LeaseCheck { host: usize },
     /// The guard notices that the supervisor died.

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use vrrp::{Event, Health, LinkId, LinkState, RouterConfig, VirtualRouter};
 
-use super::host::{Host, Process};
+use super::host::{Hooks, Host, Process};
+use super::kinds::OTHER_LINKS;
 use super::laws::{Law, Laws, law};
 use super::measure::Measure;
 use super::network::Network;
@@ -23,6 +24,8 @@ pub struct World {
     pub measure: Measure,
     pub now: Instant,
     pub rng: Rng,
+    /// The longest time that a guard takes.
+    pub guard_late: Duration,
     start: Instant,
     queue: BinaryHeap<Reverse<Scheduled>>,
     scheduled: u64,
@@ -35,17 +38,29 @@ pub struct World {
 impl World {
     /// Hosts that are all started now, on a LAN that is perfect.
     pub fn new(configs: Vec<RouterConfig>, delay_max: Duration, rng: Rng) -> Self {
+        let links = configs[0].links().len();
+        Self::with_links(configs, links, delay_max, rng)
+    }
+
+    /// The same with so many links, some of which no settings may have at present.
+    pub fn with_links(
+        configs: Vec<RouterConfig>,
+        links: usize,
+        delay_max: Duration,
+        rng: Rng,
+    ) -> Self {
         let start = epoch();
         let interval_max = configs.iter().flat_map(intervals).max().expect("a host");
         let network = || Network::new(configs.len(), delay_max, interval_max * 2);
-        let networks = configs[0].links().iter().map(|_| network()).collect();
+        let networks = (0..links).map(|_| network()).collect();
         let mut world = Self {
             networks,
-            hosts: configs.into_iter().map(Host::new).collect(),
+            hosts: configs.into_iter().map(|config| Host::new(config, links)).collect(),
             laws: Laws::new(start),
             measure: Measure::new(start),
             now: start,
             rng,
+            guard_late: ms(5),
             start,
             queue: BinaryHeap::new(),
             scheduled: 0,
@@ -93,14 +108,18 @@ impl World {
             self.hosts[index].fail_add = false;
             self.hosts[index].dies_after = None;
             self.hosts[index].sluggish = Duration::ZERO;
+            self.hosts[index].hooks = Hooks::Prompt;
+            if self.hosts[index].is_running() {
+                self.read(index)?;
+            }
             self.dump(index)?;
             // A check that costs priority may go on: the strongest is who has the most left.
             let good = Health { fault: None, ..self.hosts[index].health };
             self.set_health(index, good)?;
-            for link in self.hosts[index].config().link_ids() {
+            for link in (0..self.networks.len()).map(LinkId::new) {
                 self.apply(Fault::LinkUp(index, link))?;
             }
-            for fault in [Fault::Resume(index), Fault::Start(index)] {
+            for fault in [Fault::Resume(index), Fault::Start(index), Fault::ReloadFile(index)] {
                 self.apply(fault)?;
             }
         }
@@ -129,10 +148,19 @@ impl World {
                 let is_due = self.hosts[host].wake_generation == generation;
                 self.hosts[host].wake_for = self.hosts[host].wake_for.filter(|_| !is_due);
                 if is_due && self.hosts[host].is_running() {
+                    self.read(host)?;
+                }
+                if is_due && self.hosts[host].is_running() {
                     self.feed(host, Event::Timer)?;
                 }
                 Ok(())
             }
+            What::Answer { host, life, number, answer } if self.hosts[host].lives == life => {
+                self.answer(host, number, answer)
+            }
+            What::Answer { .. } => Ok(()),
+            What::Read { host } if self.hosts[host].is_running() => self.read(host),
+            What::Read { .. } => Ok(()),
             What::Impatience { host, since } => {
                 if self.hosts[host].stopped_at == Some(since) {
                     self.let_go_for(host);
@@ -201,14 +229,46 @@ impl World {
                 }
             }
             Fault::Reload(index, config) => {
-                self.hosts[index].config_file = (*config).clone();
-                return self.input(index, Event::Reconfigure(*config));
+                if config.links().len() == self.hosts[index].config_file.links().len() {
+                    self.hosts[index].config_file = *config;
+                    return self.reload(index);
+                }
+            }
+            Fault::RollOut(configs) => {
+                for (host, config) in self.hosts.iter_mut().zip(configs) {
+                    host.config_file = config;
+                }
+            }
+            Fault::ReloadFile(index) => return self.reload(index),
+            Fault::Hooks(index, hooks) => self.hosts[index].hooks = hooks,
+            Fault::Alien(link, priority, is_other_vrid) => {
+                self.intrude(link, priority, is_other_vrid);
             }
             Fault::SpuriousTimer(index) => {
+                if self.hosts[index].is_running() {
+                    self.read(index)?;
+                }
                 if self.hosts[index].is_running() {
                     return self.feed(index, Event::Timer);
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// With other links the router is another one: the old one stops first.
+    fn reload(&mut self, index: usize) -> Law {
+        let host = &self.hosts[index];
+        let config = host.config_file.clone();
+        if config.links().len() == host.config().links().len() || host.process == Process::Dead {
+            if config != *host.config() {
+                return self.input(index, Event::Reconfigure(config));
+            }
+        } else if host.is_running() {
+            self.laws.seen.insert(OTHER_LINKS);
+            self.feed(index, Event::Shutdown)?;
+            self.die(index);
+            return self.start(index);
         }
         Ok(())
     }
@@ -223,6 +283,8 @@ impl World {
             host.router = VirtualRouter::new(host.config_file.clone());
             host.process = Process::Running;
             host.stopped_at = None;
+            host.lives += 1;
+            host.pondered = None;
             host.record.turn_over();
             for link in self.hosts[index].config().link_ids() {
                 if !self.hosts[index].carries(link) {
@@ -241,9 +303,7 @@ impl World {
         if self.hosts[index].process == Process::Paused {
             self.hosts[index].process = Process::Running;
             self.hosts[index].stopped_at = None;
-            for event in self.hosts[index].unread(self.now) {
-                self.input(index, event)?;
-            }
+            self.read(index)?;
             let health = self.hosts[index].health.clone();
             self.set_health(index, health)?;
             if self.hosts[index].is_running() {
@@ -268,7 +328,7 @@ impl World {
     pub fn kill(&mut self, index: usize) {
         if self.hosts[index].process != Process::Dead {
             self.die(index);
-            let later = self.rng.between(ms(1), ms(5));
+            let later = self.rng.between(ms(1), self.guard_late);
             self.after(later, What::Guard { host: index });
         }
     }
@@ -290,7 +350,7 @@ impl World {
         if let Some(beat) = beat.filter(|_| was_running && host.may_hold()) {
             let patience_ends = beat + host.router.patience();
             let later = patience_ends.saturating_duration_since(self.now);
-            let later = later + self.rng.between(ms(1), ms(5));
+            let later = later + self.rng.between(ms(1), self.guard_late);
             self.after(later, What::Impatience { host: index, since: self.now });
         }
     }
