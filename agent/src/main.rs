@@ -10,6 +10,7 @@ mod args;
 mod bind;
 mod check;
 mod client;
+mod clock;
 mod command;
 mod config;
 mod control;

@@ -196,18 +196,12 @@ mod tests {
 
     #[test]
     fn a_shortage_is_not_the_fault_of_one_client() {
-        const EBADF: i32 = 9;
-        const ENOMEM: i32 = 12;
-        const ENFILE: i32 = 23;
-        const EMFILE: i32 = 24;
-        const ECONNABORTED: i32 = 103;
-        const EHOSTUNREACH: i32 = 113;
         let of_one_client = |code| is_of_one_client(&io::Error::from_raw_os_error(code));
-        for code in [EBADF, ENOMEM, ENFILE, EMFILE] {
-            assert!(!of_one_client(code), "{code}");
+        for (code, name) in [(9, "EBADF"), (12, "ENOMEM"), (23, "ENFILE"), (24, "EMFILE")] {
+            assert!(!of_one_client(code), "{name}");
         }
-        for code in [ECONNABORTED, EHOSTUNREACH] {
-            assert!(of_one_client(code), "{code}");
+        for (code, name) in [(103, "ECONNABORTED"), (113, "EHOSTUNREACH")] {
+            assert!(of_one_client(code), "{name}");
         }
     }
 }

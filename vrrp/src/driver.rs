@@ -20,6 +20,7 @@ use tokio::time::sleep_until;
 
 use crate::advertisement::Advertisement;
 use crate::checksum::ChecksumForm;
+use crate::clock::now;
 use crate::config::RouterConfig;
 use crate::conflict::Conflict;
 use crate::counters::{Counters, DecodeErrors};
@@ -443,12 +444,6 @@ async fn wait_until(deadline: Option<Instant>) {
         },
     )
     .await;
-}
-
-/// The clock of the runtime, which tests can stop.
-#[expect(clippy::disallowed_methods, reason = "the driver is where time comes from")]
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }
 
 #[cfg(test)]

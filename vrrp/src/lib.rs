@@ -54,6 +54,8 @@ mod advertisement;
 mod announce;
 mod auth;
 mod checksum;
+#[cfg(feature = "linux")]
+mod clock;
 mod config;
 mod conflict;
 #[doc = include_str!("conformance.md")]

@@ -7,6 +7,7 @@ use vrrp::track::Tracker;
 use vrrp::{ChecksumForm, LinkState, Role, Transport};
 
 use super::Supervisor;
+use crate::clock::now;
 use crate::config::Router;
 use crate::control::Reply;
 use crate::coordinator;
@@ -80,7 +81,7 @@ impl Supervisor {
     async fn router_statuses(&self) -> Vec<RouterStatus> {
         let Some(engine) = &self.engine else { return Vec::new() };
         let statuses = engine.report().await;
-        let (trackers, now) = (engine.trackers(), now());
+        let (trackers, now) = (engine.trackers(), now().into_std());
         let tracker = |router: &Router| {
             let key = router.key();
             trackers.iter().find(|(group, _)| group.contains(&key)).map(|(_, tracker)| tracker)
@@ -289,9 +290,4 @@ const REFUSALS_SHOWN_MS: u64 = 60_000;
 
 fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-#[expect(clippy::disallowed_methods, reason = "ages in a report are those at its making")]
-fn now() -> Instant {
-    Instant::now()
 }

@@ -144,8 +144,9 @@ mod tests {
     use vrrp::{Family, Vrid};
 
     use super::*;
+    use crate::clock::now;
     use crate::config::Probe;
-    use crate::track::sample::{failure, now, success};
+    use crate::track::sample::{failure, success};
 
     fn key(vrid: u8) -> GroupKey {
         let vrid = Vrid::new(vrid).expect("not 0");

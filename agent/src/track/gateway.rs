@@ -96,8 +96,8 @@ struct Echo {
 
 impl Echo {
     fn request(&self) -> Vec<u8> {
-        let kind = if self.ipv6 { ECHO_REQUEST_V6 } else { ECHO_REQUEST };
-        let mut message = vec![kind, 0, 0, 0];
+        let (request, _) = self.types();
+        let mut message = vec![request, 0, 0, 0];
         message.extend(self.nonce);
         if !self.ipv6 {
             // Over IPv6 the kernel does it (RFC 3542 §3.1).
@@ -109,13 +109,19 @@ impl Echo {
 
     /// Of IPv4, raw sockets give the whole packet.
     fn is_answered_by(&self, packet: &[u8]) -> bool {
-        let (kind, header_len) = match (self.ipv6, packet.first()) {
-            (true, _) => (ECHO_REPLY_V6, 0),
-            (false, Some(first @ 0x45..=0x4f)) => (ECHO_REPLY, usize::from(first & 0x0f) * 4),
+        let header_len = match (self.ipv6, packet.first()) {
+            (true, _) => 0,
+            (false, Some(first @ 0x45..=0x4f)) => usize::from(first & 0x0f) * 4,
             (false, _) => return false,
         };
+        let (_, reply) = self.types();
         let message = packet.get(header_len..).unwrap_or_default();
-        message.first() == Some(&kind) && message.get(4..) == Some(&self.nonce)
+        message.first() == Some(&reply) && message.get(4..) == Some(&self.nonce)
+    }
+
+    /// Those of the request and its reply.
+    const fn types(&self) -> (u8, u8) {
+        if self.ipv6 { (128, 129) } else { (8, 0) }
     }
 }
 
@@ -129,10 +135,6 @@ fn checksum(message: &[u8]) -> u16 {
     u16::try_from(folded).map_or(0, |sum| !sum)
 }
 
-const ECHO_REPLY: u8 = 0;
-const ECHO_REQUEST: u8 = 8;
-const ECHO_REQUEST_V6: u8 = 128;
-const ECHO_REPLY_V6: u8 = 129;
 const NONCE_LEN: usize = 16;
 /// The longest IPv4 header and the echo fit.
 const PACKET_MAX: usize = 128;
@@ -177,29 +179,30 @@ mod tests {
         }
     }
 
-    fn reply(kind: u8, nonce: [u8; NONCE_LEN]) -> Vec<u8> {
-        [&[kind, 0, 0, 0][..], &nonce].concat()
+    fn reply(echo: &Echo, nonce: [u8; NONCE_LEN]) -> Vec<u8> {
+        let (_, reply) = echo.types();
+        [&[reply, 0, 0, 0][..], &nonce].concat()
     }
 
     #[test]
     fn a_request_has_a_right_checksum() {
         let request = Echo { ipv6: false, nonce: NONCE }.request();
-        assert_eq!(request[0], ECHO_REQUEST);
+        assert_eq!(request[0], 8);
         assert_eq!(checksum(&request), 0);
     }
 
     #[test]
     fn only_its_own_reply_answers() {
         let echo = Echo { ipv6: true, nonce: NONCE };
-        assert!(echo.is_answered_by(&reply(ECHO_REPLY_V6, NONCE)));
-        assert!(!echo.is_answered_by(&reply(ECHO_REQUEST_V6, NONCE)));
-        assert!(!echo.is_answered_by(&reply(ECHO_REPLY_V6, [8; NONCE_LEN])));
+        assert!(echo.is_answered_by(&reply(&echo, NONCE)));
+        assert!(!echo.is_answered_by(&echo.request()));
+        assert!(!echo.is_answered_by(&reply(&echo, [8; NONCE_LEN])));
         assert!(!echo.is_answered_by(&[]));
 
         let echo = Echo { ipv6: false, nonce: NONCE };
         let header = [0x45; 20];
-        assert!(echo.is_answered_by(&[&header, &*reply(ECHO_REPLY, NONCE)].concat()));
-        assert!(!echo.is_answered_by(&reply(ECHO_REPLY, NONCE)), "without header");
+        assert!(echo.is_answered_by(&[&header, &*reply(&echo, NONCE)].concat()));
+        assert!(!echo.is_answered_by(&reply(&echo, NONCE)), "without header");
         assert!(!echo.is_answered_by(&[0x4f]), "shorter than its header");
     }
 

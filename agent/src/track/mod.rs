@@ -31,10 +31,11 @@ use vrrp::track::{Impact, Outcome, Tracked};
 pub(crate) use board::{GroupKey, Healths, Trackers};
 pub(crate) use command::problems as command_problems;
 
+use crate::clock::now;
 use crate::config::Track;
 use crate::engine;
 use board::{Board, SourceId};
-use sample::{Sampler, now};
+use sample::Sampler;
 
 /// Orders and outcomes that wait for the board; samplers wait when it is full.
 const QUEUE: usize = 64;

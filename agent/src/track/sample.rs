@@ -8,13 +8,14 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{sleep, sleep_until, timeout};
 use vrrp::LinkState;
 use vrrp::linux::{LinkWatch, RouteWatch};
 use vrrp::track::{Outcome, Verdict};
 
 use super::board::SourceId;
 use super::{command, file, gateway, http, process};
+use crate::clock::now;
 use crate::config::{Cidr, Probe, Sampling};
 
 /// Pause before the kernel is asked again that refused an answer.
@@ -149,12 +150,4 @@ fn first_gap(sampling: &Sampling) -> Duration {
     sampling.hash(&mut hasher);
     let step = u32::try_from(hasher.finish() % STEPS).unwrap_or_default();
     sampling.interval / 2 + sampling.interval / 2 * step / 1000
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the samplers are shells: they wait for what they watch"
-)]
-pub(super) fn now() -> Instant {
-    Instant::now()
 }

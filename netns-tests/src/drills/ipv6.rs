@@ -15,12 +15,15 @@ use crate::verdict::Verdict;
 /// Within this time the guard of a dead supervisor has removed the address.
 const BOUND: Duration = Duration::from_millis(20);
 
+/// A host of the link that answers all the time; without its answer no box would claim anything.
+const GATEWAY: &str = r#"track = [{ gateway = "2001:db8:8::64" }]"#;
+
 /// The drill: the clients speak IPv6, the servers behind the proxy IPv4.
 ///
 /// # Errors
 /// When it cannot be brought to its end.
 pub async fn run(binary: PathBuf) -> Result<Verdict> {
-    let settings = Settings { family: Family::Ipv6, ..Settings::default() };
+    let settings = Settings { family: Family::Ipv6, router_extra: GATEWAY, ..Settings::default() };
     let mut pair = Pair::start(&binary, settings).await?;
     let held = virtual_addresses(&pair, A).await?;
     let from = pair.now();

@@ -1,4 +1,5 @@
 //! Each box has an uplink that its virtual router tracks; the active box loses its carrier there, and gets it back.
+//! A gateway that both track answers all the time.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use crate::router::status::RouterState;
 use crate::verdict::Verdict;
 
 /// Without a weight the box leaves the election.
-const FAULT: &str = r#"track = [{ interface = "eth1", hold = "1s" }]"#;
+const FAULT: &str = r#"track = [{ interface = "eth1", hold = "1s" }, { gateway = "192.168.8.11", interval = "500ms" }]"#;
 
 /// Box A, which has 150, falls below box B, which has 100.
 const WEIGHTED: &str = r#"track = [{ interface = "eth1", weight = -60, hold = "1s" }]"#;

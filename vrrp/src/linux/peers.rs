@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
 use crate::advertisement::{Advertisement, DecodeError};
 use crate::checksum::ChecksumForm;
+use crate::clock::now;
 use crate::counters::{DecodeErrors, Refusal};
 use crate::envelope::Envelope;
 use crate::family::Family;
@@ -200,11 +201,6 @@ impl Peers {
         }
         None
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the host is where packets come from, and when")]
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }
 
 #[expect(clippy::disallowed_methods, reason = "sequences follow the time of day")]

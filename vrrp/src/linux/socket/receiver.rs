@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, SockaddrIn6, SockaddrStorage, recvmsg, setsockopt, sockopt,
@@ -15,6 +15,7 @@ use tokio::net::UdpSocket;
 use super::arrivals::Arrivals;
 use super::{filter, ipv4, ipv6};
 use crate::advertisement::DecodeError;
+use crate::clock::now;
 use crate::envelope::Envelope;
 use crate::family::Family;
 use crate::types::Vrid;
@@ -160,10 +161,4 @@ fn set_buffer(socket: &Socket) -> io::Result<()> {
 fn age_of(stamp: Duration) -> Option<Duration> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
     Some(now.saturating_sub(stamp))
-}
-
-/// The clock of the runtime, as the driver has it.
-#[expect(clippy::disallowed_methods, reason = "only the host knows when something arrived")]
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }
