@@ -15,15 +15,12 @@ use crate::lab::netlink::Address;
 use crate::lab::{Machine, VIP};
 use crate::pair::{A, B, Pair};
 use crate::router::process::send;
-use crate::router::settings::{ADVERT_INTERVAL, MARGIN, Settings};
+use crate::router::settings::{ADVERT_INTERVAL, LEASE, MARGIN, Settings};
 use crate::router::status::{RouterState, Status};
 use crate::verdict::Verdict;
 
 /// How long the stranger keeps the address: several silences of the box that wants it.
 const KEPT: Duration = Duration::from_millis(1500);
-
-/// The kernel takes an address away at the latest this long after its lease of a second was renewed last.
-const LEASE: Duration = Duration::from_millis(2100);
 
 /// The drill: what a stranger has is not claimed, and claimed once it is gone; who announces it later is contradicted.
 ///

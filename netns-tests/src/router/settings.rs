@@ -120,6 +120,9 @@ pub const VRID: u8 = 51;
 /// guard's or the kernel's reaction, the move of the address, and the wake-ups in between.
 pub const MARGIN: Duration = Duration::from_millis(60);
 
+/// At the latest this long after the lease of an address was renewed last, the kernel takes the address away.
+pub const LEASE: Duration = Duration::from_millis(2100);
+
 impl Settings {
     /// The text of the file.
     #[must_use]

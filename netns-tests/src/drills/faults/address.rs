@@ -6,26 +6,20 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::time::sleep;
 
-use super::{BOTH, Fault, MARGIN, Pace, compare};
+use super::{Fault, Pace, compare};
 use crate::contest::Contest;
 use crate::failure::Result;
 use crate::lab::VIP;
+use crate::router::settings::MARGIN;
 use crate::verdict::Verdict;
 
-const DELETED: Fault = Fault {
-    name: "ip addr del of the address",
-    moves: 0,
-    contenders: BOTH,
-    strike: |contest, active| delete(contest, active).boxed_local(),
-};
+const DELETED: Fault = Fault::new("ip addr del of the address", 0, |contest, active| {
+    delete(contest, active).boxed_local()
+});
 
 /// Without an address of its own a box cannot serve: the other one may take over.
-const FLUSHED: Fault = Fault {
-    name: "address flush",
-    moves: 1,
-    contenders: BOTH,
-    strike: |contest, active| flush(contest, active).boxed_local(),
-};
+const FLUSHED: Fault =
+    Fault::new("address flush", 1, |contest, active| flush(contest, active).boxed_local());
 
 /// The drill with the virtual address alone, which is back at once.
 ///

@@ -7,34 +7,25 @@ use futures_util::FutureExt;
 use nix::sys::signal::Signal;
 use tokio::time::sleep;
 
-use super::{BOTH, Fault, Pace, compare};
+use super::{Fault, Pace, UNHURRIED, compare};
 use crate::contest::Contest;
 use crate::failure::Result;
 use crate::lab::freezer::Freezer;
 use crate::router::contender::{ALL, Part};
 use crate::router::process::send;
-use crate::verdict::Verdict;
+use crate::router::settings::LEASE;
+use crate::verdict::{Verdict, whole_ms};
 
-const ELECTOR: Fault = Fault {
-    name: "SIGSTOP of the supervisor",
-    moves: 1,
-    contenders: BOTH,
-    strike: |contest, active| freeze(contest, active, &[Part::Elector]).boxed_local(),
-};
+const ELECTOR: Fault = Fault::new("SIGSTOP of the supervisor", 1, |contest, active| {
+    freeze(contest, active, &[Part::Elector]).boxed_local()
+});
 
-const EVERYTHING: Fault = Fault {
-    name: "SIGSTOP of everything",
-    moves: 1,
-    contenders: BOTH,
-    strike: |contest, active| freeze(contest, active, ALL).boxed_local(),
-};
+const EVERYTHING: Fault = Fault::new("SIGSTOP of everything", 1, |contest, active| {
+    freeze(contest, active, ALL).boxed_local()
+});
 
-const GROUP: Fault = Fault {
-    name: "cgroup freeze",
-    moves: 1,
-    contenders: BOTH,
-    strike: |contest, active| freeze_group(contest, active).boxed_local(),
-};
+const GROUP: Fault =
+    Fault::new("cgroup freeze", 1, |contest, active| freeze_group(contest, active).boxed_local());
 
 /// The drill with our supervisor, for which the guard lets go.
 ///
@@ -70,14 +61,10 @@ pub async fn group(binary: PathBuf) -> Result<Verdict> {
 
 fn judge(verdict: Verdict) -> Verdict {
     verdict.no_false_moves().each("both held the address for too long", |line| {
-        let second = line.interval >= Duration::from_secs(1);
-        let bound = if second { Duration::from_micros(499) } else { LEASE };
-        line.haagent.both_held <= bound
+        let both_held = line.haagent.both_held;
+        if line.interval < UNHURRIED { both_held <= LEASE } else { whole_ms(both_held) == 0 }
     })
 }
-
-/// After this time the kernel has taken back what nobody asks for any longer.
-const LEASE: Duration = Duration::from_millis(2100);
 
 /// How long the processes stand still: the lease ends and the other box takes over meanwhile.
 const FROZEN: Duration = Duration::from_millis(2600);

@@ -1,50 +1,38 @@
 //! `kill -9`, of each process and of all at once.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use nix::sys::signal::Signal;
 use tokio::time::sleep;
 
-use super::{BOTH, Fault, MARGIN, Pace, compare};
+use super::{Fault, Pace, UNHURRIED, compare};
 use crate::contest::Contest;
 use crate::failure::Result;
 use crate::router::contender::{ALL, Contender, Part};
-use crate::verdict::Verdict;
+use crate::router::settings::{LEASE, MARGIN};
+use crate::verdict::{Verdict, whole_ms};
 
 /// Our supervisor; keepalived's process for VRRP, which its parent starts again.
-const ELECTOR: Fault = Fault {
-    name: "kill -9 of the supervisor",
-    moves: 1,
-    contenders: BOTH,
-    strike: |contest, active| kill(contest, active, &[Part::Elector]).boxed_local(),
-};
+const ELECTOR: Fault = Fault::new("kill -9 of the supervisor", 1, |contest, active| {
+    kill(contest, active, &[Part::Elector]).boxed_local()
+});
 
 /// Our worker, keepalived's parent.
-const OTHER: Fault = Fault {
-    name: "kill -9 of the worker",
-    moves: 0,
-    contenders: BOTH,
-    strike: |contest, active| kill(contest, active, &[Part::Other]).boxed_local(),
-};
+const OTHER: Fault = Fault::new("kill -9 of the worker", 0, |contest, active| {
+    kill(contest, active, &[Part::Other]).boxed_local()
+});
 
 const GUARD: Fault = Fault {
-    name: "kill -9 of the guard",
-    moves: 0,
     contenders: &[Contender::Haagent],
-    strike: |contest, active| kill(contest, active, &[Part::Guard]).boxed_local(),
+    ..Fault::new("kill -9 of the guard", 0, |contest, active| {
+        kill(contest, active, &[Part::Guard]).boxed_local()
+    })
 };
 
-const EVERYTHING: Fault = Fault {
-    name: "kill -9 of everything",
-    moves: 1,
-    contenders: BOTH,
-    strike: |contest, active| kill_all(contest, active).boxed_local(),
-};
-
-/// After this time the kernel has taken back what nobody asks for any longer.
-const LEASE: Duration = Duration::from_millis(2100);
+const EVERYTHING: Fault = Fault::new("kill -9 of everything", 1, |contest, active| {
+    kill_all(contest, active).boxed_local()
+});
 
 /// The drill with our supervisor.
 ///
@@ -53,11 +41,10 @@ const LEASE: Duration = Duration::from_millis(2100);
 pub async fn elector(binary: PathBuf) -> Result<Verdict> {
     let paces = [Pace::new(1000, 1), Pace::new(100, 3), Pace::new(10, 3)];
     let verdict = compare(&binary, &ELECTOR, &paces).await?;
-    Ok(verdict.no_false_moves().each("both held the address", |line| line.haagent.both_held < HALF))
+    Ok(verdict
+        .no_false_moves()
+        .each("both held the address", |line| whole_ms(line.haagent.both_held) == 0))
 }
-
-/// Less than this is the lateness of observers.
-const HALF: Duration = Duration::from_micros(500);
 
 /// The drill with our worker; the third crash in a row would move the address.
 ///
@@ -87,7 +74,7 @@ pub async fn everything(binary: PathBuf) -> Result<Verdict> {
     Ok(verdict
         .no_false_moves()
         .each("both held the address", |line| {
-            line.interval < Duration::from_secs(1) || line.haagent.both_held < HALF
+            line.interval < UNHURRIED || whole_ms(line.haagent.both_held) == 0
         })
         .each("both held the address for longer than a lease", |line| {
             line.haagent.both_held <= LEASE

@@ -6,34 +6,23 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::time::sleep;
 
-use super::{BOTH, Fault, MARGIN, Pace, UNHURRIED, compare};
+use super::{Fault, Pace, UNHURRIED, compare};
 use crate::contest::Contest;
 use crate::failure::Result;
+use crate::router::settings::MARGIN;
 use crate::verdict::Verdict;
 
-const LOSS: Fault = Fault {
-    name: "link loss and return",
-    moves: 1,
-    contenders: BOTH,
-    strike: |contest, active| lose(contest, active).boxed_local(),
-};
+const LOSS: Fault =
+    Fault::new("link loss and return", 1, |contest, active| lose(contest, active).boxed_local());
 
 /// The first loss costs the address.
-const FLAP: Fault = Fault {
-    name: "link flap",
-    moves: 1,
-    contenders: BOTH,
-    strike: |contest, active| flap(contest, active).boxed_local(),
-};
+const FLAP: Fault =
+    Fault::new("link flap", 1, |contest, active| flap(contest, active).boxed_local());
 
 /// A backup that hears nothing rightly takes the address, and gives it back when it hears again; or the stronger box
 /// gets it for good.
-const DEAF: Fault = Fault {
-    name: "deaf backup",
-    moves: 2,
-    contenders: BOTH,
-    strike: |contest, active| deafen(contest, active).boxed_local(),
-};
+const DEAF: Fault =
+    Fault::new("deaf backup", 2, |contest, active| deafen(contest, active).boxed_local());
 
 /// The drill: the carrier goes, and comes back.
 ///

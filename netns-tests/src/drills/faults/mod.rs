@@ -33,11 +33,18 @@ pub struct Fault {
     /// The parts that fail may not exist in keepalived.
     pub contenders: &'static [Contender],
     /// Strikes the box of this number, which is active, and returns when all is over that is to be seen.
-    pub strike: for<'a> fn(&'a Contest, usize) -> LocalBoxFuture<'a, Result<()>>,
+    pub strike: Strike,
 }
 
-/// Both.
-pub const BOTH: &[Contender] = &[Contender::Haagent, Contender::Keepalived];
+type Strike = for<'a> fn(&'a Contest, usize) -> LocalBoxFuture<'a, Result<()>>;
+
+impl Fault {
+    /// One that both programs can have.
+    #[must_use]
+    pub const fn new(name: &'static str, moves: usize, strike: Strike) -> Self {
+        Self { name, moves, contenders: &[Contender::Haagent, Contender::Keepalived], strike }
+    }
+}
 
 /// An interval between advertisements, and how many rounds are done with it.
 #[derive(Clone, Copy, Debug)]
@@ -55,9 +62,6 @@ impl Pace {
         Self { interval: Duration::from_millis(interval_ms), rounds }
     }
 }
-
-/// What a client may wait beyond the protocol's own times: its own spacing, and the wake-ups in between.
-pub const MARGIN: Duration = Duration::from_millis(60);
 
 /// Does it to both programs; the verdict has a line for each pace, in order.
 ///

@@ -4,17 +4,13 @@ use std::path::PathBuf;
 
 use futures_util::FutureExt;
 
-use super::{BOTH, Fault, Pace, compare};
+use super::{Fault, Pace, compare};
 use crate::contest::Contest;
 use crate::failure::Result;
 use crate::verdict::Verdict;
 
-const STOP: Fault = Fault {
-    name: "planned stop",
-    moves: 1,
-    contenders: BOTH,
-    strike: |contest, active| stop(contest, active).boxed_local(),
-};
+const STOP: Fault =
+    Fault::new("planned stop", 1, |contest, active| stop(contest, active).boxed_local());
 
 /// The drill.
 ///

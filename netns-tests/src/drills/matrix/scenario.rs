@@ -25,56 +25,40 @@ pub(super) struct Scenario {
     priorities: [u8; 2],
     /// How many times longer than usual our interval and keepalived's are.
     slowness: [u32; 2],
-    tell: for<'a> fn(&'a mut Duel, &'a Settings) -> LocalBoxFuture<'a, Result<Vec<String>>>,
+    tell: Tell,
 }
+
+type Tell = for<'a> fn(&'a mut Duel, &'a Settings) -> LocalBoxFuture<'a, Result<Vec<String>>>;
 
 /// The stories of every dialect.
 pub(super) const SCENARIOS: &[Scenario] = &[
-    Scenario {
-        name: "we are stronger",
-        ours: A,
-        priorities: [150, 100],
-        slowness: [1, 1],
-        tell: |duel, settings| stronger(duel, settings).boxed_local(),
-    },
-    Scenario {
-        name: "we are weaker",
-        ours: A,
-        priorities: [100, 150],
-        slowness: [1, 1],
-        tell: |duel, settings| weaker(duel, settings).boxed_local(),
-    },
-    Scenario {
-        name: "equal, our address is lower",
-        ours: A,
-        priorities: [100, 100],
-        slowness: [1, 1],
-        tell: |duel, _| equal(duel, B).boxed_local(),
-    },
-    Scenario {
-        name: "equal, our address is higher",
-        ours: B,
-        priorities: [100, 100],
-        slowness: [1, 1],
-        tell: |duel, _| equal(duel, B).boxed_local(),
-    },
+    Scenario::new("we are stronger", A, [150, 100], |duel, settings| {
+        stronger(duel, settings).boxed_local()
+    }),
+    Scenario::new("we are weaker", A, [100, 150], |duel, settings| {
+        weaker(duel, settings).boxed_local()
+    }),
+    Scenario::new("equal, our address is lower", A, [100, 100], |duel, _| {
+        equal(duel, B).boxed_local()
+    }),
+    Scenario::new("equal, our address is higher", B, [100, 100], |duel, _| {
+        equal(duel, B).boxed_local()
+    }),
 ];
 
 /// Those of dialects in which a backup learns the interval of the active router.
 pub(super) const LEARNING: &[Scenario] = &[
     Scenario {
-        name: "we learn a longer interval",
-        ours: A,
-        priorities: [100, 150],
         slowness: [1, SLOW],
-        tell: |duel, settings| learn(duel, settings).boxed_local(),
+        ..Scenario::new("we learn a longer interval", A, [100, 150], |duel, settings| {
+            learn(duel, settings).boxed_local()
+        })
     },
     Scenario {
-        name: "keepalived learns a longer interval",
-        ours: A,
-        priorities: [150, 100],
         slowness: [SLOW, 1],
-        tell: |duel, settings| teach(duel, settings).boxed_local(),
+        ..Scenario::new("keepalived learns a longer interval", A, [150, 100], |duel, settings| {
+            teach(duel, settings).boxed_local()
+        })
     },
 ];
 
@@ -82,6 +66,11 @@ pub(super) const LEARNING: &[Scenario] = &[
 const SLOW: u32 = 3;
 
 impl Scenario {
+    /// Both advertise as often as usual.
+    const fn new(name: &'static str, ours: usize, priorities: [u8; 2], tell: Tell) -> Self {
+        Self { name, ours, priorities, slowness: [1, 1], tell }
+    }
+
     /// Tells the story in a lab of its own; returns what was wrong in it.
     pub(super) async fn tell(&self, binary: &Path, settings: &Settings) -> Result<Vec<String>> {
         let with = |slowness| Settings {
