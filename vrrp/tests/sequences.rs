@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use vrrp::track::WEIGHT_MAX;
 use vrrp::{
-    Action, Event, Health, Interval, LinkConfig, LinkId, LinkState, Mac, Preempt, Priority, Role,
-    RouterConfig, VirtualRouter, Vrid,
+    Action, Advertisement, Auth, ChecksumForm, Envelope, Event, Health, Interval, LinkConfig,
+    LinkId, LinkState, MULTICAST_GROUP, Mac, Password, Preempt, Priority, Role, RouterConfig,
+    Version, VirtualRouter, Vrid,
 };
 
 use crate::subject::{advert, epoch, host_on, in_short, interval, ms};
@@ -53,6 +54,8 @@ fn configs() -> impl Strategy<Value = RouterConfig> {
 #[derive(Clone, Debug)]
 struct LinkLike {
     vrid: u8,
+    /// Version 2, and how it authenticates.
+    version_2: Option<Auth>,
     interval: u64,
     addresses: &'static [u8],
     excluded: bool,
@@ -69,17 +72,24 @@ impl LinkLike {
                 .expect("valid addresses")
                 .with_interval(interval(self.interval))
                 .expect("sayable");
+        let link = match self.version_2 {
+            Some(auth) => link.with_version(Version::V2 { auth }).expect("whole seconds"),
+            None => link,
+        };
         if self.checks_duplicates { link.with_duplicate_check() } else { link }
     }
 }
 
 fn links() -> impl Strategy<Value = LinkLike> {
     let addresses = prop::sample::select(vec![&[100][..], &[101], &[100, 101]]);
-    let interval = prop::sample::select(vec![10, 100, 1000]);
+    let version_3 = (Just(None), prop::sample::select(vec![10, 100, 1000]));
+    let version_2 = (auths().prop_map(Some), prop::sample::select(vec![1000, 2000]));
+    let version = prop_oneof![2 => version_3, 1 => version_2];
     let vrid = prop_oneof![9 => Just(51u8), 1 => Just(52u8)];
-    (vrid, interval, addresses, any::<bool>(), any::<bool>()).prop_map(
-        |(vrid, interval, addresses, excluded, checks_duplicates)| LinkLike {
+    (vrid, version, addresses, any::<bool>(), any::<bool>()).prop_map(
+        |(vrid, (version_2, interval), addresses, excluded, checks_duplicates)| LinkLike {
             vrid,
+            version_2,
             interval,
             addresses,
             excluded,
@@ -88,17 +98,31 @@ fn links() -> impl Strategy<Value = LinkLike> {
     )
 }
 
+fn auths() -> impl Strategy<Value = Auth> {
+    let password = Auth::Password(Password::new("secret").expect("6 octets"));
+    prop::sample::select(vec![Auth::None, password])
+}
+
+/// An interval, and how it is written.
+fn forms() -> impl Strategy<Value = (u16, ChecksumForm)> {
+    let version_3 = (1..200u16, Just(ChecksumForm::Rfc9568));
+    let seconds = prop::sample::select(vec![100, 200]);
+    let version_2 = (seconds, auths().prop_map(ChecksumForm::Rfc3768));
+    prop_oneof![2 => version_3, 1 => version_2]
+}
+
 fn events() -> impl Strategy<Value = Event> {
-    let heard = (0..3usize, 8..13u8, any::<u8>(), 1..200u16).prop_map(
-        |(link, source, priority, centiseconds)| {
+    let heard = (0..3usize, 8..13u8, any::<u8>(), forms()).prop_map(
+        |(link, source, priority, (centiseconds, form))| {
             let interval = Interval::from_centiseconds(centiseconds).expect("in range");
-            let mut heard = advert(source, priority).every(interval);
+            let mut heard = advert(source, priority).every(interval).in_form(form);
             heard.link = LinkId::new(link);
             heard.source = host_on(heard.link, source);
             heard.event()
         },
     );
-    let released = (8..13u8).prop_map(|source| advert(source, 0).event());
+    let released =
+        (8..13u8, forms()).prop_map(|(source, (_, form))| advert(source, 0).in_form(form).event());
     let carrier =
         |state| (0..3usize).prop_map(move |link| Event::Link { link: LinkId::new(link), state });
     let lost = (0..3usize)
@@ -186,7 +210,12 @@ impl Model {
     fn feed(&mut self, event: Event) -> Result<Vec<Action>, TestCaseError> {
         let was_active = self.router.role() == Role::Active;
         let is_consent = matches!(event, Event::Consent { answer: Ok(()), .. });
+        let unheard = self.is_unheard(&event).then(|| self.router.clone());
         let actions = self.router.handle(event, self.now);
+        if let Some(mut other) = unheard {
+            prop_assert_eq!(&other.handle(NOTHING, self.now), &actions, "it was heard");
+            prop_assert_eq!(other.state(), self.router.state(), "it was heard");
+        }
         for action in &actions {
             self.perform(action)?;
         }
@@ -207,6 +236,20 @@ impl Model {
         Ok(actions)
     }
 
+    /// Whether it is as if nothing had been said: by ourselves, or by a router of another election.
+    fn is_unheard(&self, event: &Event) -> bool {
+        let Event::Advertisement { link, source, advert, form, .. } = event else { return false };
+        let Some(settings) = self.router.config().links().get(link.index()) else { return false };
+        let is_understood = match (settings.version(), form) {
+            (Version::V2 { auth }, ChecksumForm::Rfc3768(heard)) => {
+                auth == *heard && advert.interval == settings.interval()
+            }
+            (Version::V2 { .. }, _) | (Version::V3 { .. }, ChecksumForm::Rfc3768(_)) => false,
+            (Version::V3 { .. }, _) => true,
+        };
+        !is_understood || advert.vrid != settings.vrid() || *source == self.router.source(*link)
+    }
+
     fn perform(&mut self, action: &Action) -> Result<(), TestCaseError> {
         match action {
             Action::AddAddresses { link, addresses, lease } => {
@@ -217,7 +260,12 @@ impl Model {
             Action::RemoveAddresses { link, addresses } => {
                 self.held.retain(|(on, address)| on != link || !addresses.contains(address));
             }
-            Action::Advertise { advert, .. } => {
+            Action::Advertise { link, advert, form } => {
+                let (source, destination) = (host_on(*link, 10), MULTICAST_GROUP.into());
+                let message = advert.encode(source, destination, *form);
+                let envelope = Envelope { source, destination, ttl: 255 };
+                let read = Advertisement::decode(&message, &envelope);
+                prop_assert_eq!(read, Ok((advert.clone(), *form)), "it cannot be read");
                 let released = advert.priority == Priority::RELEASE;
                 let is_leaving = self.router.role() == Role::Leaving;
                 let lets_go = self.held.is_empty() || is_leaving;
@@ -236,6 +284,9 @@ impl Model {
         Ok(())
     }
 }
+
+/// An event that tells a router nothing but the time: no question has this number.
+const NOTHING: Event = Event::Consent { number: 0, answer: Ok(()) };
 
 const NONE: BTreeSet<(LinkId, IpAddr)> = BTreeSet::new();
 
