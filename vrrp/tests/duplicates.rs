@@ -241,6 +241,73 @@ fn what_was_sent_before_the_old_holder_let_go_is_no_conflict() {
 }
 
 #[test]
+fn what_was_sent_before_we_took_over_is_no_conflict() {
+    let mut active = Subject::in_active(settings());
+    let _ = active.after(ms(19));
+    active.on(claimed(VIP, PEER)).nothing();
+    assert_eq!(conflict(&active), None);
+    let _ = active.after(ms(1));
+    active.on(claimed(VIP, PEER)).nothing();
+    assert!(conflict(&active).is_some());
+}
+
+/// The question is not put off by each claim, and does not wait for an advertisement.
+#[test]
+fn a_rival_is_asked_half_a_second_after_its_first_claim() {
+    let mut active = active();
+    let _ = active.after(ms(100));
+    for _ in 0..2 {
+        let _ = active.on(claimed(VIP, STRANGER));
+        assert!(!asks(&active.after(ms(249)).0));
+    }
+    assert!(asks(&active.after(ms(2)).0));
+}
+
+#[test]
+fn another_rival_begins_another_conflict() {
+    let mut active = active();
+    let since = |active: &Subject| active.router.conflict(LinkId::FIRST).map(|it| it.since);
+    let _ = active.on(claimed(VIP, STRANGER));
+    let first = since(&active);
+    let _ = active.after(ms(10));
+    let _ = active.on(claimed(VIP, STRANGER));
+    assert_eq!(since(&active), first);
+    let _ = active.on(claimed(VIP, PEER));
+    assert_eq!(since(&active), Some(active.now));
+}
+
+/// One that keeps us from a claim.
+fn refused() -> Subject {
+    let mut backup = Subject::in_backup(asking());
+    backup.hears(advert(9, 150).every(interval(2000))).nothing();
+    let _ = backup.after(ms(6000) + SKEW * 2 - ms(1));
+    backup.on(claimed(VIP, STRANGER)).nothing();
+    backup.after(ms(1)).nothing();
+    assert!(conflict(&backup).is_some());
+    backup
+}
+
+#[test]
+fn a_conflict_ends_with_the_claim_or_with_another_active_router() {
+    let mut claims = refused();
+    let _ = claims.after(ms(6000) + SKEW * 2);
+    claims.is(Role::Active);
+    assert_eq!(conflict(&claims), None);
+    let mut hears = refused();
+    hears.hears(advert(9, 150)).nothing();
+    assert_eq!(conflict(&hears), None);
+}
+
+#[test]
+fn a_refused_router_listens_once_more_at_the_interval_that_it_learned() {
+    let mut backup = refused();
+    let _ = backup.after(ms(6000) + SKEW * 2 - ms(1));
+    backup.is(Role::Backup);
+    let _ = backup.after(ms(1));
+    backup.is(Role::Active);
+}
+
+#[test]
 fn claims_of_other_addresses_are_none_of_our_business() {
     let mut active = active();
     active.on(claimed(host(9), PEER)).nothing();

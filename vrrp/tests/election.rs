@@ -47,6 +47,7 @@ fn what_arrived_before_it_listened_does_not_hasten_a_backup() {
     late.frozen_for(ms(10_000));
     late.hears(advert(9, 150).unread_for(ms(9_000))).does("remove .100");
     late.is(Role::Backup);
+    assert_eq!(late.router.counters(LinkId::FIRST).late, 1);
     late.after(ACTIVE_DOWN - ms(1)).nothing();
     late.after(ms(1)).does(TAKES_OVER);
 }
@@ -142,6 +143,15 @@ fn a_router_that_preempts_touches_no_address_before_the_weaker_one_had_time_to_l
     active.clone().hears(advert(9, 200)).does("remove .100, advertise 100");
     active.after(ms(20)).does(THEN_HOLDS);
     active.after(ms(40)).does("announce .100, announce .100");
+}
+
+#[test]
+fn a_router_advertises_every_interval_while_it_gives_the_weaker_one_time() {
+    let preempting = with_interval(10).with_preempt(Preempt::Immediate);
+    let mut active = Subject::in_backup(preempting);
+    active.hears(advert(9, 50).every(interval(10))).nothing();
+    active.after(ms(37)).does(PREEMPTS);
+    active.after(ms(10)).does("advertise 100");
 }
 
 #[test]

@@ -95,6 +95,36 @@ fn who_is_preempted_on_one_link_has_time_to_let_go_of_all() {
     backup.after(ms(20)).does("add .100, lan add .100, announce .100, lan announce .100");
 }
 
+/// A weaker router is heard on both links, on the second one last.
+fn preempting() -> Subject {
+    let mut backup = Subject::in_backup(group().with_preempt(Preempt::Immediate));
+    backup.hears(advert(9, 50)).nothing();
+    let _ = backup.after(ms(900));
+    backup.hears(lan_advert(9, 50)).nothing();
+    backup
+}
+
+#[test]
+fn a_weaker_router_that_lets_go_is_not_preempted() {
+    let mut backup = preempting();
+    let _ = backup.after(ms(100));
+    backup.hears(advert(9, 0)).nothing();
+    // An interval and the skew after it was heard on the other link.
+    assert_eq!(backup.wait(), Some(ms(900) + SKEW));
+    backup.after(ms(900) + SKEW).does(TAKES_OVER);
+    backup.because("192.0.2.9 let go");
+}
+
+#[test]
+fn what_stands_in_for_a_release_never_takes_longer_than_silence() {
+    let mut backup = preempting();
+    let _ = backup.after(ms(2600));
+    backup.hears(lan_advert(9, 50)).nothing();
+    backup.hears(advert(9, 0)).nothing();
+    assert_eq!(backup.wait(), Some(SKEW));
+    backup.after(SKEW).does(TAKES_OVER);
+}
+
 #[test]
 fn delayed_preemption_waits_for_the_last_link() {
     let mut backup = Subject::in_backup(group().with_preempt(Preempt::After(ms(2000))));

@@ -1,10 +1,11 @@
 //! Stories of one router that yields, is late, or lets go.
 
 use vrrp::state::SETTLE;
-use vrrp::{Action, Event, InitializeState, LinkId, LinkState, Role, State};
+use vrrp::{Action, Event, InitializeState, LinkId, LinkState, Preempt, Role, State};
 
 use crate::subject::{
-    ACTIVE_DOWN, SKEW, Subject, TAKES_OVER, advert, link_is, ms, settings, with_interval,
+    ACTIVE_DOWN, PREEMPTS, SKEW, Subject, TAKES_OVER, advert, interval, link_is, ms, settings,
+    with_interval,
 };
 
 const LETS_GO: &str = "remove .100, advertise 0";
@@ -32,11 +33,14 @@ fn the_higher_source_address_breaks_a_tie() {
 
 #[test]
 fn addresses_are_compared_as_numbers() {
-    let mut active = Subject::in_active(settings());
-    let mut far = advert(9, 100);
-    far.source = "10.255.255.255".parse().expect("an address");
-    let _ = active.hears(far);
-    active.is(Role::Active);
+    // As a text, the second is greater than ours, .10.
+    for source in ["10.255.255.255", "192.0.2.9"] {
+        let mut active = Subject::in_active(settings());
+        let mut lower = advert(9, 100);
+        lower.source = source.parse().expect("an address");
+        let _ = active.hears(lower);
+        active.is(Role::Active);
+    }
 }
 
 #[test]
@@ -155,6 +159,11 @@ fn a_link_that_came_back_settles_unless_something_is_heard() {
     let mut hearing = came_back();
     hearing.hears(advert(9, 0)).nothing();
     hearing.after(ms(61)).does(TAKES_OVER);
+    let mut preempting = came_back();
+    let stronger = with_interval(100).with_preempt(Preempt::Immediate);
+    preempting.on(Event::Reconfigure(stronger)).nothing();
+    preempting.hears(advert(9, 50).every(interval(100))).nothing();
+    preempting.after(ms(361)).does(PREEMPTS);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! - `transitions`: every state meets every event, as a table.
 //! - `election`, `letting_go`: stories of one router, in virtual time.
+//! - `losses`: addresses that somebody else removes.
 //! - `excluded`: addresses that are held and not advertised.
 //! - `groups`: stories of one router with two links.
 //! - `routes`: what comes and goes with the addresses.
@@ -31,6 +32,7 @@ mod hmac;
 mod lan;
 mod leaving;
 mod letting_go;
+mod losses;
 mod mismatches;
 mod model;
 mod neighbour;

@@ -169,7 +169,8 @@ fn what_is_sent_says_the_settings() {
 
 #[test]
 fn the_owner_advertises_every_interval_from_its_start() {
-    let mut owner = Subject::in_active(with_priority(255));
+    let mut owner = Subject::stopped(with_priority(255));
+    assert_eq!(owner.on(Event::Startup).adverts(), 1);
     assert_eq!(owner.after(ms(999)).adverts(), 0);
     assert_eq!(owner.after(ms(1)).adverts(), 1);
 }

@@ -1,13 +1,13 @@
 //! What a reload does to a running router, and which settings there are.
 
 use vrrp::{
-    Checksum, ConfigError, Event, Interval, LinkConfig, Preempt, Priority, Role, RouterConfig,
-    Version, Vrid,
+    Checksum, ConfigError, Event, Interval, LinkConfig, LinkId, Preempt, Priority, Role,
+    RouterConfig, Version, Vrid,
 };
 
 use crate::subject::{
-    OTHER_VIP, SECOND, Subject, VIP, advert, host, interval, ms, settings, vrid, with_addresses,
-    with_interval, with_preempt, with_priority, with_version,
+    ACTIVE_DOWN, OTHER_VIP, SECOND, Subject, VIP, advert, host, interval, ms, settings, vrid,
+    with_addresses, with_interval, with_preempt, with_priority, with_version,
 };
 
 #[test]
@@ -81,6 +81,26 @@ fn a_backup_that_may_no_longer_preempt_takes_the_weaker_router_for_alive() {
     backup.hears(advert(9, 50)).nothing();
     backup.on(Event::Reconfigure(settings())).nothing();
     backup.after(ms(3609)).nothing();
+}
+
+/// Meanwhile it may have yielded to one with our interval, which we did not hear.
+#[test]
+fn the_longer_interval_counts_for_a_weaker_router_that_is_left_alone_from_now_on() {
+    let mut backup = Subject::in_backup(with_preempt(Preempt::Immediate));
+    backup.hears(advert(9, 50).every(interval(100))).nothing();
+    backup.on(Event::Reconfigure(settings())).nothing();
+    assert_eq!(backup.wait(), Some(ACTIVE_DOWN));
+}
+
+#[test]
+fn another_participant_knows_no_peer() {
+    let mut stopped = Subject::in_backup(settings());
+    stopped.hears(advert(9, 150)).nothing();
+    stopped.on(Event::Shutdown).nothing();
+    let vrid = Vrid::new(52).expect("not 0");
+    let elsewhere = LinkConfig::new(vrid, host(10), vec![VIP]).expect("valid settings");
+    stopped.on(Event::Reconfigure(RouterConfig::new(elsewhere))).nothing();
+    assert_eq!(stopped.router.peer(LinkId::FIRST), None);
 }
 
 #[test]

@@ -164,6 +164,16 @@ fn offsets_add_up_and_the_first_fault_is_told() {
 }
 
 #[test]
+fn the_last_of_values_that_do_the_same_is_told() {
+    let now = start();
+    let mut tracker = Tracker::new(vec![check("a", Effect::Value)], now);
+    for value in [WEIGHT_MAX, WEIGHT_MAX + 1] {
+        tracker.observe("a", outcome(Verdict::Value(value)), now);
+        assert_eq!(tracker.tracked()[0].verdict(), Some(Verdict::Value(value)));
+    }
+}
+
+#[test]
 fn the_effective_priority_stays_in_range() {
     let cases = [(100, -20, 80), (100, -253, 1), (100, 253, 254), (255, -253, 255), (254, 1, 254)];
     for (priority, offset, effective) in cases {
@@ -227,6 +237,7 @@ fn neither_link_nor_fault_brings_back_who_fails_a_check() {
     let _ = router.on(Event::ActionFailed("no such device".to_owned()));
     router.on(fault()).nothing();
     router.after(SECOND * 6).nothing();
+    assert_eq!(router.router.role(), Role::Initialize);
     router.on(link_is(LinkState::Down)).nothing();
     router.on(link_is(LinkState::Up)).nothing();
     router.after(SECOND * 60).nothing();

@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
 use vrrp::{
-    Advertisement, ChecksumForm, DecodeError, DecodeErrors, Envelope, Interval, Priority, Vrid,
+    Advertisement, ChecksumForm, DecodeError, DecodeErrors, Envelope, Interval, MULTICAST_GROUP_V6,
+    Priority, Vrid,
 };
 
 const FORMS: [ChecksumForm; 3] =
@@ -257,7 +258,8 @@ fn envelopes() -> impl Strategy<Value = Envelope> {
         let destination = if group { Ipv4Addr::new(224, 0, 0, 18) } else { other.into() };
         (IpAddr::V4(source.into()), IpAddr::V4(destination))
     });
-    let v6 = (any::<u128>(), any::<u128>())
+    let group = MULTICAST_GROUP_V6.to_bits();
+    let v6 = (any::<u128>(), prop_oneof![Just(group), any::<u128>()])
         .prop_map(|(source, other)| (IpAddr::V6(source.into()), IpAddr::V6(other.into())));
     prop_oneof![3 => v4, 1 => v6].prop_map(|(source, destination)| Envelope {
         source,
@@ -320,6 +322,8 @@ proptest! {
         (mut envelope, advert) in envelope_and_advert(),
         form in prop::sample::select(&FORMS[..]),
         changes in prop::collection::vec((0..12usize, any::<u8>()), 0..3),
+        // The count, the interval, the first address, or nothing.
+        zeros in prop::sample::select(vec![0..0, 0..0, 3..4, 4..6, 8..12]),
         repair in any::<bool>(),
         cut in prop_oneof![4 => Just(0usize), 1 => 1..20usize],
         tail in prop_oneof![4 => Just(0usize), 1 => 1..40usize],
@@ -330,6 +334,7 @@ proptest! {
         for (at, octet) in changes {
             payload[at] = octet;
         }
+        payload[zeros].fill(0);
         if repair {
             payload[6..8].fill(0);
             let destination = match form {
