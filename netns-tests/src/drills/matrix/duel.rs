@@ -86,9 +86,22 @@ impl Duel {
     }
 
     /// How long after one box let go since `from` the other one had the address.
-    pub(super) fn handover(&self, from: Moment, giver: usize) -> Option<Duration> {
-        let gone = self.lab.holders.first(from, giver, Holding::Gone)?;
-        Some(self.lab.holders.first(from, 1 - giver, Holding::Held)?.saturating_sub(gone))
+    pub(super) fn handover(&self, from: Moment, giver: usize) -> Result<Duration> {
+        let gone = self.lab.holders.first(from, giver, Holding::Gone);
+        let held = self.lab.holders.first(from, 1 - giver, Holding::Held);
+        let took = gone.zip(held).map(|(gone, held)| held.saturating_sub(gone));
+        took.ok_or_else(|| Failure::new("the address was not handed over"))
+    }
+
+    /// Waits for the next advertisement; says when it passed.
+    pub(super) async fn advertisement(&self) -> Result<Moment> {
+        let from = self.now();
+        eventually("an advertisement", SETTLE_DEADLINE, || async {
+            let heard = self.frames.since(from);
+            let advert = heard.iter().find(|frame| frame.is_advertisement()).map(|frame| frame.at);
+            advert.ok_or_else(|| Failure::new("none was heard"))
+        })
+        .await
     }
 
     /// Did this box get the address since `from`?

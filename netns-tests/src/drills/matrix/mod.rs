@@ -67,11 +67,11 @@ pub async fn run(binary: PathBuf, dialect: Dialect) -> Result<Verdict> {
     }))
     .await;
     let mut verdict = Verdict::default();
-    for (name, problems) in told {
-        let problems = problems.unwrap_or_else(|failure| vec![failure.to_string()]);
-        let word = if problems.is_empty() { "ok" } else { "FAILED" };
-        verdict = verdict.remark(format!("{name}: {word}"));
-        verdict.problems.extend(problems.iter().map(|problem| format!("{name}: {problem}")));
+    for (name, one) in told {
+        let one = one.unwrap_or_else(|failure| Verdict::default().expect(false, failure));
+        let word = if one.passed() { "ok" } else { "FAILED" };
+        let remarks = one.remarks.iter().map(|remark| format!("; {remark}")).collect::<String>();
+        verdict = verdict.and(name, &one).remark(format!("{name}: {word}{remarks}"));
     }
     Ok(verdict)
 }
