@@ -1,6 +1,6 @@
 //! Somebody else has the virtual address: a stranger, or a box of ours whose processes stand still.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use nix::unistd::Pid;
 use tokio::time::sleep;
 
 use crate::failure::{Failure, Result};
-use crate::lab::arp::{self, Mac};
 use crate::lab::holders::Holding;
+use crate::lab::mac::Mac;
 use crate::lab::netlink::Address;
-use crate::lab::{Machine, VIP};
+use crate::lab::{Family, Machine, arp};
 use crate::pair::{A, B, Pair};
 use crate::router::process::send;
-use crate::router::settings::{ADVERT_INTERVAL, LEASE, MARGIN, Settings};
+use crate::router::settings::{ADVERT_INTERVAL, LEASE, MARGIN, Settings, host_prefix};
 use crate::router::status::{RouterState, Status};
 use crate::verdict::Verdict;
 
@@ -26,12 +26,15 @@ const KEPT: Duration = Duration::from_millis(1500);
 ///
 /// # Errors
 /// When it cannot be brought to its end.
-pub async fn stranger(binary: PathBuf) -> Result<Verdict> {
-    let pair = Pair::start(&binary, Settings::default()).await?;
+pub async fn stranger(binary: PathBuf, family: Family) -> Result<Verdict> {
+    let pair = Pair::start(&binary, Settings { family, ..Settings::default() }).await?;
     let stranger = pair.lab.servers[2].machine.clone();
+    if family == Family::Ipv6 {
+        stranger.enable_ipv6(13).await?;
+    }
     let mac = arp::mac(&stranger.node).await?;
     let from = pair.now();
-    take(&stranger).await?;
+    take(&stranger, family.vip()).await?;
     pair.boxes[A].signal(Signal::SIGTERM)?;
     let refused = conflict_with(&pair, "box B names the stranger", mac).await?;
     sleep(KEPT).await;
@@ -39,15 +42,15 @@ pub async fn stranger(binary: PathBuf) -> Result<Verdict> {
 
     let gone = pair.now();
     let interface = stranger.link.interface();
-    stranger.node.netlink().remove_address(interface, VIP.into()).await?;
+    stranger.node.netlink().remove_address(interface, family.vip()).await?;
     pair.wait_for_state(B, RouterState::Active).await?;
     let held = pair.lab.holders.first(gone, B, Holding::Held);
     let waited = held.map(|held| held - gone).unwrap_or(Duration::MAX);
     pair.answered().await?;
 
     let before = conflicts(&pair.status(B).await?);
-    take(&stranger).await?;
-    arp::announce(&stranger.node, VIP).await?;
+    take(&stranger, family.vip()).await?;
+    arp::announce(&stranger.node, family.vip()).await?;
     let contradicted = pair
         .wait_for(B, "box B contradicts", |status| {
             let again = (conflicts(status) > before).then_some(());
@@ -95,19 +98,19 @@ pub async fn frozen(binary: PathBuf) -> Result<Verdict> {
 }
 
 /// Gives a machine the virtual address, for ever.
-async fn take(machine: &Machine) -> Result<()> {
-    let address = Address { address: IpAddr::V4(VIP), prefix: 32, protocol: None };
+async fn take(machine: &Machine, address: IpAddr) -> Result<()> {
+    let address = Address { address, prefix: host_prefix(address), protocol: None };
     machine.node.netlink().add_address(machine.link.interface(), address).await
 }
 
 /// Waits until box B says that `mac` has the address; returns the problem as it puts it.
 async fn conflict_with(pair: &Pair, what: &str, mac: Mac) -> Result<String> {
-    let mac = mac.map(|octet| format!("{octet:02x}")).join(":");
+    let (mac, vip) = (mac.to_string(), pair.settings.family.vip());
     pair.wait_for(B, what, |status| {
         let conflict = status.virtual_routers.first()?.conflict.as_ref()?;
-        let address: Ipv4Addr = conflict.address.parse().ok()?;
+        let address: IpAddr = conflict.address.parse().ok()?;
         let problem = status.problems.iter().find(|problem| problem.contains(&mac))?;
-        (conflict.mac == mac && address == VIP).then(|| problem.clone())
+        (conflict.mac == mac && address == vip).then(|| problem.clone())
     })
     .await
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::failure::{Failure, OrFail, Result, eventually};
 use crate::lab::holders::Holding;
+use crate::lab::mac::Mac;
 use crate::lab::netlink::Address;
 use crate::lab::switch::PREFIX;
 use crate::lab::{Machine, ROUTERS};
@@ -21,7 +22,7 @@ const NAMES: [&str; 2] = ["eth0", "spare0"];
 const OTHER: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 9);
 
 /// A MAC that nobody else has, administered locally.
-const MAC: [u8; 6] = [0x02, 0x11, 0x22, 0x33, 0x44, 0x55];
+const MAC: Mac = Mac([0x02, 0x11, 0x22, 0x33, 0x44, 0x55]);
 
 /// The drill: one box, which is never restarted.
 ///

@@ -13,6 +13,7 @@ pub mod crash;
 pub mod duplicate;
 pub mod failover;
 pub mod faults;
+pub mod flood;
 pub mod frozen;
 pub mod guard;
 pub mod hmac;
@@ -82,8 +83,18 @@ pub const DRILLS: &[Drill] = &[
     Drill { name: "cold_start", needs: &[], run: |b| cold_start::run(b).boxed_local() },
     Drill { name: "vip_deleted", needs: &[], run: |b| vip_deleted::run(b).boxed_local() },
     Drill { name: "stale_vip", needs: &[], run: |binary| stale_vip::run(binary).boxed_local() },
-    Drill { name: "duplicate", needs: &[], run: |b| duplicate::stranger(b).boxed_local() },
+    Drill {
+        name: "duplicate",
+        needs: &[],
+        run: |b| duplicate::stranger(b, Family::Ipv4).boxed_local(),
+    },
+    Drill {
+        name: "duplicate_ipv6",
+        needs: &[],
+        run: |b| duplicate::stranger(b, Family::Ipv6).boxed_local(),
+    },
     Drill { name: "duplicate_frozen", needs: &[], run: |b| duplicate::frozen(b).boxed_local() },
+    Drill { name: "flood", needs: &[], run: |binary| flood::run(binary).boxed_local() },
     Drill { name: "arp_flux", needs: &[], run: |binary| arp_flux::run(binary).boxed_local() },
     Drill { name: "hooks", needs: &[], run: |binary| hooks::run(binary).boxed_local() },
     Drill { name: "routes", needs: &[IP], run: |binary| routes::run(binary).boxed_local() },
@@ -92,6 +103,7 @@ pub const DRILLS: &[Drill] = &[
     Drill { name: "bad_config", needs: &[], run: |b| bad_config::run(b).boxed_local() },
     Drill { name: "privileges", needs: &[], run: |b| privileges::run(b).boxed_local() },
     Drill { name: "hmac", needs: &[], run: |binary| hmac::run(binary).boxed_local() },
+    Drill { name: "hmac_mixed", needs: &[], run: |binary| hmac::mixed(binary).boxed_local() },
     Drill { name: "unicast", needs: &[], run: |binary| unicast::run(binary).boxed_local() },
     Drill { name: "ipv6", needs: &[], run: |binary| ipv6::run(binary).boxed_local() },
     Drill {

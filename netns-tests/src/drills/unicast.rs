@@ -7,6 +7,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::failover;
 use crate::failure::{OrFail, Result};
+use crate::lab::checksum::checksum;
 use crate::lab::node::Node;
 use crate::lab::{CLIENT, ROUTERS, VIP};
 use crate::pair::{A, B, Pair};
@@ -61,10 +62,8 @@ async fn advertise(node: &Node, vrid: u8, priority: u8) -> Result<()> {
 fn advertisement(vrid: u8, priority: u8) -> Vec<u8> {
     let [a, b, c, d] = Ipv4Addr::octets(&VIP);
     let mut message = vec![0x31, vrid, priority, 1, 0, 10, 0, 0, a, b, c, d];
-    let words = message.chunks(2).map(|word| u32::from(word[0]) << 8 | u32::from(word[1]));
-    // 65535 is 0 in one's complement.
-    let checksum = u16::try_from(words.sum::<u32>() % 0xffff).map_or(0, |sum| !sum);
-    message[6..8].copy_from_slice(&checksum.to_be_bytes());
+    let sum = checksum(&message);
+    message[6..8].copy_from_slice(&sum.to_be_bytes());
     message
 }
 

@@ -1,20 +1,19 @@
-//! Asks a link by ARP who has an address, as a host without an address of its own.
+//! Asks a link by ARP who has an address, as a host without an address of its own; and says who has one.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use nix::sys::socket::{AddressFamily, LinkAddr, SockaddrLike, SockaddrStorage, bind};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 
+use super::mac::Mac;
+use super::nd;
 use super::node::Node;
 use super::switch::INTERFACE;
 use crate::failure::{Failure, OrFail, Result};
-
-/// An Ethernet address.
-pub type Mac = [u8; 6];
 
 /// ARP's Ethernet type.
 const ARP: u16 = 0x0806;
@@ -41,26 +40,68 @@ pub async fn mac(node: &Node) -> Result<Mac> {
     node.run(|| async { mac_of(link()?) }).await?
 }
 
-/// Says on the interface of `node` that it has `address` (RFC 5227 §2.3).
+/// Says on the interface of `node` that it has `address` (RFC 5227 §2.3, RFC 4861 §7.2.6).
 ///
 /// # Errors
 /// When the kernel refuses.
-pub async fn announce(node: &Node, address: Ipv4Addr) -> Result<()> {
+pub async fn announce(node: &Node, address: IpAddr) -> Result<()> {
+    let mac = mac(node).await?;
+    send(node, vec![claim(mac, None, address)]).await
+}
+
+/// The frame that says "`address` is at `mac`": to everybody, or to one host alone.
+#[must_use]
+pub fn claim(mac: Mac, to: Option<Mac>, address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(address) => {
+            let mut frame = request(mac, address);
+            frame[..6].copy_from_slice(&to.unwrap_or(Mac::BROADCAST).0);
+            frame[28..32].copy_from_slice(&address.octets());
+            frame
+        }
+        IpAddr::V6(address) => nd::claim(mac, to, address),
+    }
+}
+
+/// Sends frames on the interface of `node`, one after the other.
+///
+/// # Errors
+/// When the kernel refuses one.
+pub async fn send(node: &Node, frames: Vec<Vec<u8>>) -> Result<()> {
+    node.run(move || async move { send_all(&bound()?, &frames) }).await?
+}
+
+/// Does so again every millisecond, so many times.
+///
+/// # Errors
+/// When the kernel refuses one.
+pub async fn flood(node: &Node, frames: Vec<Vec<u8>>, times: usize) -> Result<()> {
     let work = move || async move {
-        let (link, socket) = (link()?, open()?);
-        bind(socket.as_raw_fd(), &link).or_fail("cannot bind a packet socket")?;
-        let mut frame = request(mac_of(link)?, address);
-        frame[28..32].copy_from_slice(&address.octets());
-        socket.send(&frame).or_fail("cannot announce by ARP").map(|_| ())
+        let (socket, mut ticks) = (bound()?, interval(Duration::from_millis(1)));
+        for _ in 0..times {
+            ticks.tick().await;
+            send_all(&socket, &frames)?;
+        }
+        Ok(())
     };
     node.run(work).await?
 }
 
-async fn ask(addresses: &[Ipv4Addr]) -> Result<Vec<(Ipv4Addr, Mac)>> {
-    let last = *addresses.last().ok_or_else(|| Failure::new("nothing is asked"))?;
+fn send_all(socket: &Socket, frames: &[Vec<u8>]) -> Result<()> {
+    let send = |frame: &Vec<u8>| socket.send(frame).or_fail("cannot send a frame").map(|_| ());
+    frames.iter().try_for_each(send)
+}
+
+/// A socket that sends on the interface.
+fn bound() -> Result<Socket> {
     let (link, socket) = (link()?, open()?);
     bind(socket.as_raw_fd(), &link).or_fail("cannot bind a packet socket")?;
-    let ours = mac_of(link)?;
+    Ok(socket)
+}
+
+async fn ask(addresses: &[Ipv4Addr]) -> Result<Vec<(Ipv4Addr, Mac)>> {
+    let last = *addresses.last().ok_or_else(|| Failure::new("nothing is asked"))?;
+    let (ours, socket) = (mac_of(link()?)?, bound()?);
     for address in addresses {
         socket.send(&request(ours, *address)).or_fail("cannot ask by ARP")?;
     }
@@ -97,12 +138,14 @@ fn link() -> Result<LinkAddr> {
 }
 
 fn mac_of(link: LinkAddr) -> Result<Mac> {
-    link.addr().ok_or_else(|| Failure::new("a link has no Ethernet address"))
+    link.addr().map(Mac).ok_or_else(|| Failure::new("a link has no Ethernet address"))
 }
 
 /// A probe (RFC 5227 §2.1.1): nobody remembers who asked.
-fn request(ours: Mac, address: Ipv4Addr) -> Vec<u8> {
-    let mut frame = vec![0xff; 6];
+#[must_use]
+pub fn request(ours: Mac, address: Ipv4Addr) -> Vec<u8> {
+    let Mac(ours) = ours;
+    let mut frame = Mac::BROADCAST.0.to_vec();
     frame.extend(ours);
     frame.extend(ARP.to_be_bytes());
     frame.extend([0, 1, 8, 0, 6, 4, 0, 1]);
@@ -115,9 +158,9 @@ fn request(ours: Mac, address: Ipv4Addr) -> Vec<u8> {
 /// Who says that he has which address.
 fn answer(frame: &[u8]) -> Option<(Ipv4Addr, Mac)> {
     let packet: &[u8; 28] = frame.get(14..)?.first_chunk()?;
-    let mac = packet[8..].first_chunk()?;
+    let mac = packet[8..].first_chunk().copied().map(Mac)?;
     let address: &[u8; 4] = packet[14..].first_chunk()?;
-    (packet[..8] == [0, 1, 8, 0, 6, 4, 0, 2]).then_some(((*address).into(), *mac))
+    (packet[..8] == [0, 1, 8, 0, 6, 4, 0, 2]).then_some(((*address).into(), mac))
 }
 
 #[cfg(test)]
@@ -126,11 +169,11 @@ mod tests {
 
     #[test]
     fn a_question_is_no_answer() {
-        let mut frame = request([2, 0, 0, 0, 0, 1], Ipv4Addr::new(192, 0, 2, 1));
+        let mut frame = request(Mac([2, 0, 0, 0, 0, 1]), Ipv4Addr::new(192, 0, 2, 1));
         assert_eq!(frame.len(), 42);
         assert_eq!(answer(&frame), None);
         frame[21] = 2;
-        assert_eq!(answer(&frame), Some((Ipv4Addr::UNSPECIFIED, [2, 0, 0, 0, 0, 1])));
+        assert_eq!(answer(&frame), Some((Ipv4Addr::UNSPECIFIED, Mac([2, 0, 0, 0, 0, 1]))));
         assert_eq!(answer(&frame[..41]), None);
     }
 }

@@ -17,11 +17,14 @@
 //! run on the routers are in [`router`](crate::router).
 
 pub mod arp;
+pub mod checksum;
 pub mod dissect;
 pub mod frames;
 pub mod freezer;
 pub mod hogs;
 pub mod holders;
+pub mod mac;
+pub mod nd;
 pub mod netlink;
 pub mod node;
 pub mod server;
@@ -116,8 +119,11 @@ impl Machine {
         Ok(Self { node, link })
     }
 
-    /// Gives it addresses of IPv6 as well.
-    async fn enable_ipv6(&self, host: u16) -> Result<()> {
+    /// Gives it addresses of IPv6 as well, with this last number.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub async fn enable_ipv6(&self, host: u16) -> Result<()> {
         self.node.enable_ipv6().await?;
         for address in [link_local(host), global(host)] {
             let address = Address { address: address.into(), prefix: PREFIX_V6, protocol: None };

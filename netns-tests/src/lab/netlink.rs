@@ -13,6 +13,7 @@ use rtnetlink::packet_route::link::{BridgeStpState, InfoData, InfoVeth, LinkMess
 use rtnetlink::{Handle, LinkBridge, LinkBridgePort, LinkUnspec, LinkVeth, MulticastGroup};
 use tokio::task::spawn_local;
 
+use super::mac::Mac;
 use crate::failure::{Failure, OrFail, Result};
 
 /// A connection to the kernel for one namespace: that of the thread which opened it.
@@ -150,8 +151,8 @@ impl Netlink {
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub async fn set_mac(&self, link: Interface, mac: [u8; 6]) -> Result<()> {
-        let message = LinkUnspec::new_with_index(link.0).address(mac.to_vec()).build();
+    pub async fn set_mac(&self, link: Interface, mac: Mac) -> Result<()> {
+        let message = LinkUnspec::new_with_index(link.0).address(mac.0.to_vec()).build();
         self.0.link().change(message).execute().await.or_fail("cannot change a MAC")
     }
 

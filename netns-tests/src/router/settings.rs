@@ -239,6 +239,12 @@ const fn another(number: u8) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(a, b, c, if host < client { host } else { host + 1 }))
 }
 
+/// The length of a prefix that has room for the address alone.
+#[must_use]
+pub const fn host_prefix(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 32 } else { 128 }
+}
+
 fn node(name: &str, address: Ipv4Addr, priority: u8) -> String {
     format!("[[node]]\nname = \"{name}\"\naddress = \"{address}\"\npriority = {priority}\n")
 }

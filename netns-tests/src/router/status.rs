@@ -66,6 +66,7 @@ pub struct RouterStatus {
 pub struct CounterStatus {
     pub active_transitions: u64,
     pub address_conflicts: u64,
+    pub hmac_unsigned: u64,
 }
 
 /// The state of a virtual router (RFC 9568 §6.4), or its way out of the last.
@@ -151,7 +152,7 @@ mod tests {
                 "advert_interval_ms": 100, "peer": null,
                 "last_transition": { "from": "backup", "to": "active",
                     "reason": "no advertisement for 341 ms", "ago_ms": 12 },
-                "counters": { "active_transitions": 1, "address_conflicts": 0 } } ],
+                "counters": { "active_transitions": 1, "address_conflicts": 0, "hmac_unsigned": 0 } } ],
             "frontends": [],
             "backends": [ { "name": "web", "balance": "round_robin", "servers": [
                 { "name": "s1", "address": "192.168.8.10:80", "health": "up" } ] } ] }"#;

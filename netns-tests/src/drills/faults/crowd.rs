@@ -138,7 +138,10 @@ async fn work(binary: &Path, contender: Contender) -> Result<Duration> {
 const TICK: Duration = Duration::from_millis(10);
 
 /// The time that a process has had a processor, in user space and in the kernel.
-fn cpu_time(process: i32) -> Result<Duration> {
+///
+/// # Errors
+/// When there is no such process.
+pub fn cpu_time(process: i32) -> Result<Duration> {
     let text = std::fs::read_to_string(format!("/proc/{process}/stat"));
     let text = text.or_fail(format!("cannot look at process {process}"))?;
     // The name is in parentheses and may itself contain any character; the state follows it.
