@@ -38,6 +38,20 @@ impl Numbers {
         }
     }
 
+    /// Those of several addresses that are to move as one, as of one address: the worst of each; clients use the first.
+    #[must_use]
+    pub fn together(all: &[Self]) -> Self {
+        let worst =
+            |number: fn(&Self) -> Duration| all.iter().map(number).max().unwrap_or_default();
+        Self {
+            both_held: worst(|one| one.both_held),
+            both_hold_on: all.iter().any(|one| one.both_hold_on),
+            absent: worst(|one| one.absent),
+            false_moves: all.iter().map(|one| one.false_moves).sum(),
+            ..all.first().copied().unwrap_or_default()
+        }
+    }
+
     fn columns(&self) -> String {
         let at_least = if self.both_hold_on { "≥" } else { "" };
         let both_held = format!("{at_least}{}", whole_ms(self.both_held));

@@ -14,7 +14,7 @@ use crate::lab::wire::Wire;
 use crate::lab::{Lab, ROUTERS};
 use crate::pair::{A, B, scratch_directory};
 use crate::router::contender::{Contender, Files, Router};
-use crate::router::settings::Settings;
+use crate::router::settings::{Place, Settings};
 use crate::router::status::RouterState;
 use crate::traffic::probe::Probe;
 use crate::traffic::window::{Window, longest_gap};
@@ -47,7 +47,13 @@ impl Contest {
     /// # Errors
     /// When that does not come about.
     pub async fn start(binary: &Path, contender: Contender, settings: Settings) -> Result<Self> {
-        let lab = Lab::new(settings.family).await?;
+        let mut lab = Lab::new(settings.family).await?;
+        if settings.is_mixed() {
+            lab.enable_ipv6().await?;
+        }
+        if settings.place == Place::Gateway {
+            lab.add_wan().await?;
+        }
         let more_holders = watch_more(&lab, &settings).await?;
         let directory = scratch_directory()?;
         let config = directory.join("haagent.toml");
@@ -177,10 +183,26 @@ impl Contest {
 
     /// The same for each virtual router; clients use only that of the first.
     #[must_use]
-    pub fn numbers_of_all(&self, from: Moment, moves_allowed: usize) -> Vec<Numbers> {
+    pub fn numbers_of_all(
+        &self,
+        from: Moment,
+        active: usize,
+        moves_allowed: usize,
+    ) -> Vec<Numbers> {
         let window = Window { from, to: self.now() };
         let more = self.more_holders.iter().map(|holders| held(holders, window, moves_allowed));
-        std::iter::once(self.numbers(from, A, moves_allowed)).chain(more).collect()
+        std::iter::once(self.numbers(from, active, moves_allowed)).chain(more).collect()
+    }
+
+    /// Who holds an address of each virtual router, and since when, as far as that was after `from`.
+    #[must_use]
+    pub fn arrivals(&self, from: Moment, number: usize) -> Vec<Option<Moment>> {
+        let all = std::iter::once(&self.lab.holders).chain(&self.more_holders);
+        all.map(|holders| {
+            let alone = holders_at(&holders.changes(), self.now()) == [number];
+            holders.first(from, number, Holding::Held).filter(|_| alone)
+        })
+        .collect()
     }
 
     /// Brings back what the fault took away, and says who is active then. Of keepalived's addresses nobody takes care

@@ -11,7 +11,8 @@
 //!                                  192.168.8.1
 //! ```
 //!
-//! A lab of [`Family::Ipv6`] has addresses of IPv6 too, with the same last number, in fe80::/64 and 2001:db8:8::/64.
+//! A lab of [`Family::Ipv6`] has addresses of IPv6 too, with the same last number, in fe80::/64 and 2001:db8:8::/64. Where
+//! the routers are gateways, a second switch connects them, with the addresses of [`Wan`].
 //!
 //! Built over netlink, without any foreign program. It knows nothing of `haagent`: the boxes that
 //! run on the routers are in [`router`](crate::router).
@@ -40,7 +41,7 @@ use holders::Holders;
 use netlink::Address;
 use node::Node;
 use server::Server;
-use switch::{Link, PREFIX_V6, Switch};
+use switch::{INTERFACE, Link, PREFIX_V6, Switch};
 
 /// The virtual address that the routers share.
 pub const VIP: Ipv4Addr = Ipv4Addr::new(192, 168, 8, 1);
@@ -115,7 +116,7 @@ pub struct Machine {
 impl Machine {
     async fn new(switch: &Switch, name: &str, address: Ipv4Addr) -> Result<Self> {
         let node = Arc::new(Node::new(name).await?);
-        let link = switch.connect(&node, address).await?;
+        let link = switch.connect(&node, INTERFACE, address).await?;
         Ok(Self { node, link })
     }
 
@@ -157,7 +158,49 @@ pub struct Lab {
     pub client: Machine,
     /// The servers, as in [`SERVERS`].
     pub servers: Vec<ServerMachine>,
+    /// The other side of the routers, if they have one.
+    pub wan: Option<Wan>,
     _switch: Switch,
+}
+
+/// The other side of routers that are gateways: the last number of an address is the same there.
+#[derive(Debug)]
+pub struct Wan {
+    /// The cables of the routers, as in [`ROUTERS`].
+    pub links: [Link; 2],
+    _switch: Switch,
+}
+
+/// The interface of a router on the other side.
+pub const WAN_INTERFACE: &str = "eth1";
+
+/// The virtual address on the other side.
+pub const WAN_VIP: Ipv4Addr = Ipv4Addr::new(10, 8, 0, 1);
+
+/// Those over IPv6. The link-local one is another than on the first side, so that nobody takes one for the other.
+pub const WAN_VIPS_V6: [Ipv6Addr; 2] = [link_local(0x51), wan_global(1)];
+
+const fn wan_global(host: u16) -> Ipv6Addr {
+    Ipv6Addr::new(0x2001, 0xdb8, 9, 0, 0, 0, 0, host)
+}
+
+impl Wan {
+    async fn new(routers: &[Machine; 2]) -> Result<Self> {
+        let switch = Switch::new().await?;
+        let mut links = Vec::new();
+        for ((machine, (_, own)), host) in routers.iter().zip(ROUTERS).zip(2..) {
+            let [.., last] = own.octets();
+            let address = Ipv4Addr::new(10, 8, 0, last);
+            let link = switch.connect(&machine.node, WAN_INTERFACE, address).await?;
+            for own in [link_local(host), wan_global(host)] {
+                let own = Address { address: own.into(), prefix: PREFIX_V6, protocol: None };
+                machine.node.netlink().add_address(link.interface(), own).await?;
+            }
+            links.push(link);
+        }
+        let links = links.try_into().expect("there are two routers");
+        Ok(Self { links, _switch: switch })
+    }
 }
 
 impl Lab {
@@ -176,11 +219,6 @@ impl Lab {
             holders.watch(number, &router.node).await?;
         }
         let client = Machine::new(&switch, "client", CLIENT).await?;
-        if family == Family::Ipv6 {
-            for (machine, host) in routers.iter().chain([&client]).zip([2, 3, 100]) {
-                machine.enable_ipv6(host).await?;
-            }
-        }
         let mut servers = Vec::with_capacity(SERVERS.len());
         for (name, address) in SERVERS {
             let machine = Machine::new(&switch, name, address).await?;
@@ -188,7 +226,32 @@ impl Lab {
             let server = Server::start(name, machine.node.clone(), address).await?;
             servers.push(ServerMachine { machine, server });
         }
-        Ok(Self { clock, family, holders, routers, client, servers, _switch: switch })
+        let wan = None;
+        let lab = Self { clock, family, holders, routers, client, servers, wan, _switch: switch };
+        if family == Family::Ipv6 {
+            lab.enable_ipv6().await?;
+        }
+        Ok(lab)
+    }
+
+    /// Gives the routers and the client addresses of IPv6 as well.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub async fn enable_ipv6(&self) -> Result<()> {
+        for (machine, host) in self.routers.iter().chain([&self.client]).zip([2, 3, 100]) {
+            machine.enable_ipv6(host).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives the routers, which have addresses of IPv6, their other side.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub async fn add_wan(&mut self) -> Result<()> {
+        self.wan = Some(Wan::new(&self.routers).await?);
+        Ok(())
     }
 
     /// Where clients find the service.

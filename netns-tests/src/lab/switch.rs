@@ -6,7 +6,7 @@ use super::netlink::{Address, Interface, Netlink};
 use super::node::Node;
 use crate::failure::Result;
 
-/// The name that every machine's only interface has.
+/// The name of every machine's first interface, which most have alone.
 pub const INTERFACE: &str = "eth0";
 
 /// The prefix length of the lab's network.
@@ -34,17 +34,16 @@ impl Switch {
         Ok(Self { node, bridge })
     }
 
-    /// Gives `node` the interface [`INTERFACE`] with `address`, and plugs it into the switch.
+    /// Gives `node` an interface of this name with `address`, and plugs it into the switch.
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub async fn connect(&self, node: &Node, address: Ipv4Addr) -> Result<Link> {
-        let name = format!("p-{}", node.name());
+    pub async fn connect(&self, node: &Node, name: &str, address: Ipv4Addr) -> Result<Link> {
         let here = self.node.netlink();
-        let port = here.add_veth(&name, INTERFACE, node.namespace()).await?;
+        let port = here.add_veth(&format!("p-{}", node.name()), name, node.namespace()).await?;
         here.plug(port, self.bridge).await?;
         let there = node.netlink();
-        let interface = there.interface(INTERFACE).await?;
+        let interface = there.interface(name).await?;
         let address = IpAddr::V4(address);
         there.add_address(interface, Address { address, prefix: PREFIX, protocol: None }).await?;
         there.up(interface).await?;

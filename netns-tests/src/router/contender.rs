@@ -1,6 +1,7 @@
 //! A box that runs either program, so that both can be put through the same.
 
 use std::path::Path;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
@@ -92,7 +93,13 @@ impl Router {
     pub async fn start(&mut self) -> Result<()> {
         self.machine().node.kill_processes();
         match self {
-            Self::Haagent(haagent) => haagent.start().await,
+            Self::Haagent(haagent) => {
+                if haagent.supervisor().is_ok() {
+                    // Its run directory is free when the last of its threads has ended.
+                    haagent.ended(END_DEADLINE).await?;
+                }
+                haagent.start().await
+            }
             Self::Keepalived(keepalived) => keepalived.start().await,
         }
     }
@@ -175,6 +182,9 @@ impl Router {
         main.is_ok_and(runs)
     }
 }
+
+/// How long a process may live on that was killed.
+const END_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Every part; the guard goes before the elector, for whom it acts.
 pub const ALL: &[Part] = &[Part::Guard, Part::Elector, Part::Other];

@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use super::process::{pid, runs, send};
-use super::settings::{Protocol, Settings, Transport, VirtualRouter};
+use super::settings::{GROUP, Place, Protocol, Settings, Transport, VirtualRouter, host_prefix};
 use super::status::RouterState;
 use crate::failure::{Failure, OrFail, Result, eventually};
 use crate::lab::server::Server;
@@ -179,23 +179,27 @@ fn config_text(settings: &Settings, number: usize) -> String {
     };
     let version = settings.protocol.version();
     let mut text = format!("global_defs {{\n  router_id lab\n  vrrp_version {version}\n}}\n");
-    for VirtualRouter { name, vrid, interval, addresses } in settings.virtual_routers() {
-        let addresses: String = addresses
-            .iter()
-            .map(|(address, _)| format!("    {} dev eth0\n", single(*address)))
-            .collect();
+    let routers = settings.virtual_routers();
+    if settings.place == Place::Gateway {
+        let names: Vec<_> = routers.iter().map(|router| router.name.as_str()).collect();
+        text += &format!("vrrp_sync_group {GROUP} {{\n  group {{ {} }}\n}}\n", names.join(" "));
+    }
+    for VirtualRouter { name, vrid, interface, interval, addresses, excluded } in routers {
+        let line = |address, prefix| format!("    {address}/{prefix} dev {interface}\n");
+        let prefix = |address: IpAddr| if address.is_ipv4() { 32 } else { 64 };
+        let addresses: String =
+            addresses.iter().map(|(address, _)| line(*address, prefix(*address))).collect();
+        let mut excluded: String =
+            excluded.iter().map(|address| line(*address, host_prefix(*address))).collect();
+        if !excluded.is_empty() {
+            excluded = format!("  virtual_ipaddress_excluded {{\n{excluded}  }}\n");
+        }
         text += &format!(
-            "vrrp_instance {name} {{\n  state BACKUP\n  interface eth0\n  virtual_router_id {vrid}\n  \
+            "vrrp_instance {name} {{\n  state BACKUP\n  interface {interface}\n  virtual_router_id {vrid}\n  \
              priority {priority}\n  advert_int {}\n{preempt}{authentication}{transport}  \
-             virtual_ipaddress {{\n{addresses}  }}\n}}\n",
+             virtual_ipaddress {{\n{addresses}  }}\n{excluded}}}\n",
             interval.as_secs_f64()
         );
     }
     text
-}
-
-/// The address alone, without a network.
-fn single(address: IpAddr) -> String {
-    let prefix = if address.is_ipv4() { 32 } else { 64 };
-    format!("{address}/{prefix}")
 }

@@ -1,11 +1,13 @@
 //! The one config file that both boxes share, and the times that follow from it.
 
 use std::fmt::Write;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use crate::lab::switch::{PREFIX, PREFIX_V6};
-use crate::lab::{CLIENT, Family, PORT, ROUTERS, SERVERS, VIP, VIPS_V6};
+use crate::lab::switch::{INTERFACE, PREFIX, PREFIX_V6};
+use crate::lab::{
+    CLIENT, Family, PORT, ROUTERS, SERVERS, VIP, VIPS_V6, WAN_INTERFACE, WAN_VIP, WAN_VIPS_V6,
+};
 
 /// What a drill may want to be different. `Default` is what the bounds are promised for: adverts
 /// every 100 ms, priorities 150 and 100, no preemption.
@@ -35,6 +37,19 @@ pub struct Settings {
     pub more_addresses: u8,
     /// The intervals of as many virtual routers more, each with an address of its own.
     pub more_routers: Vec<Duration>,
+    /// So many addresses of each family that the first virtual router does not advertise.
+    pub excluded: u8,
+    /// What the boxes are.
+    pub place: Place,
+}
+
+/// What the boxes are in their network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Hosts of one link.
+    Host,
+    /// Gateways: a virtual router for each family on each of two links, which move as one.
+    Gateway,
 }
 
 /// One virtual router of the file.
@@ -44,11 +59,18 @@ pub struct VirtualRouter {
     pub name: String,
     /// Its VRID.
     pub vrid: u8,
+    /// Where.
+    pub interface: &'static str,
     /// The time between two advertisements.
     pub interval: Duration,
     /// Its addresses and the prefix lengths of their networks.
     pub addresses: Vec<(IpAddr, u8)>,
+    /// Those that it does not advertise.
+    pub excluded: Vec<IpAddr>,
 }
+
+/// What the virtual routers of a gateway are called together.
+pub const GROUP: &str = "edge";
 
 /// A version of VRRP, with what it decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +128,8 @@ impl Default for Settings {
             interval: ADVERT_INTERVAL,
             more_addresses: 0,
             more_routers: Vec::new(),
+            excluded: 0,
+            place: Place::Host,
         }
     }
 }
@@ -140,17 +164,27 @@ impl Settings {
     }
 
     fn virtual_router(&self, router: &VirtualRouter) -> String {
-        let VirtualRouter { name, vrid, interval, addresses } = router;
+        let VirtualRouter { name, vrid, interface, interval, addresses, excluded } = router;
         let addresses: Vec<_> =
             addresses.iter().map(|(address, prefix)| format!("\"{address}/{prefix}\"")).collect();
-        let text = format!(
-            "[[virtual_router]]\nname = \"{name}\"\nvrid = {vrid}\ninterface = \"eth0\"\n\
+        let excluded: Vec<_> = excluded
+            .iter()
+            .map(|address| format!("\"{address}/{}\"", host_prefix(*address)))
+            .collect();
+        let mut text = format!(
+            "[[virtual_router]]\nname = \"{name}\"\nvrid = {vrid}\ninterface = \"{interface}\"\n\
              addresses = [{}]\nadvert_interval = \"{}ms\"\npreempt = \"{}\"\nversion = {}\n",
             addresses.join(", "),
             interval.as_millis(),
             self.preempt,
             self.protocol.version()
         );
+        if !excluded.is_empty() {
+            text += &format!("excluded = [{}]\n", excluded.join(", "));
+        }
+        if self.place == Place::Gateway {
+            text += &format!("group = \"{GROUP}\"\n");
+        }
         let text = match self.protocol {
             Protocol::V2 { password: Some(password) } => {
                 text + &format!("password = \"{password}\"\n")
@@ -180,16 +214,45 @@ impl Settings {
         let first = VirtualRouter {
             name: "web".to_owned(),
             vrid: VRID,
+            interface: INTERFACE,
             interval: self.advert_interval(),
             addresses: own.into_iter().chain(more).collect(),
+            excluded: (1..=self.excluded).flat_map(excluded).collect(),
         };
         let others = self.more_routers.iter().zip(1..).map(|(interval, number)| VirtualRouter {
             name: format!("more-{number}"),
             vrid: VRID + number,
             interval: *interval,
+            interface: INTERFACE,
             addresses: vec![(another(self.more_addresses + number), PREFIX)],
+            excluded: Vec::new(),
         });
+        let sides = if self.place == Place::Gateway { self.sides(&first) } else { Vec::new() };
+        let others: Vec<_> = others.chain(sides).collect();
         std::iter::once(first).chain(others).collect()
+    }
+
+    /// The virtual routers of a gateway beside the first one.
+    fn sides(&self, first: &VirtualRouter) -> Vec<VirtualRouter> {
+        let v6 = |vips: [Ipv6Addr; 2]| vips.map(|vip| (vip.into(), PREFIX_V6)).to_vec();
+        let side = |name: &str, vrid, interface, addresses| VirtualRouter {
+            name: name.to_owned(),
+            vrid,
+            interface,
+            addresses,
+            ..first.clone()
+        };
+        vec![
+            side("web-v6", VRID, INTERFACE, v6(VIPS_V6)),
+            side("wan", VRID + 1, WAN_INTERFACE, vec![(WAN_VIP.into(), PREFIX)]),
+            side("wan-v6", VRID + 1, WAN_INTERFACE, v6(WAN_VIPS_V6)),
+        ]
+    }
+
+    /// Do the boxes need addresses of IPv6 beside those of their family?
+    #[must_use]
+    pub fn is_mixed(&self) -> bool {
+        self.family == Family::Ipv4 && (self.excluded > 0 || self.place == Place::Gateway)
     }
 
     /// The time between two advertisements. In both versions the skew time is a part of it, as
@@ -237,6 +300,14 @@ const fn another(number: u8) -> IpAddr {
     let [a, b, c, client] = CLIENT.octets();
     let host = FIRST_MORE + number;
     IpAddr::V4(Ipv4Addr::new(a, b, c, if host < client { host } else { host + 1 }))
+}
+
+/// An address of each family that nobody has.
+fn excluded(number: u8) -> [IpAddr; 2] {
+    [
+        Ipv4Addr::new(198, 51, 100, number).into(),
+        Ipv6Addr::new(0x2001, 0xdb8, 0x99, 0, 0, 0, 0, number.into()).into(),
+    ]
 }
 
 /// The length of a prefix that has room for the address alone.

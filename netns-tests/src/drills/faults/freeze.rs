@@ -56,7 +56,8 @@ pub async fn group(binary: PathBuf) -> Result<Verdict> {
     if let Err(why) = Freezer::new() {
         return Ok(Verdict::skipped(why));
     }
-    Ok(judge(compare(&binary, &GROUP, &[Pace::new(1000, 1), Pace::new(100, 2)]).await?))
+    let paces = [Pace::new(1000, 1), Pace::new(100, 2), Pace::new(10, 2)];
+    Ok(judge(compare(&binary, &GROUP, &paces).await?))
 }
 
 fn judge(verdict: Verdict) -> Verdict {

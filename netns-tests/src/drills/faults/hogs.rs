@@ -9,6 +9,7 @@ use crate::comparison::{Comparison, Numbers};
 use crate::contest::Contest;
 use crate::failure::Result;
 use crate::lab::hogs::Hogs;
+use crate::pair::A;
 use crate::router::contender::Contender;
 use crate::router::settings::Settings;
 use crate::verdict::Verdict;
@@ -55,5 +56,5 @@ async fn suffer(binary: &Path, contender: Contender, busy: Duration) -> Result<V
     let hogs = Hogs::start(busy)?;
     sleep(busy).await;
     drop(hogs);
-    Ok(contest.numbers_of_all(from, 0))
+    Ok(contest.numbers_of_all(from, A, 0))
 }

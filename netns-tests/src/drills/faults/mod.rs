@@ -5,10 +5,14 @@
 
 pub mod address;
 pub mod crowd;
+pub mod excluded;
 pub mod freeze;
+pub mod group;
 pub mod hogs;
 pub mod kill;
 pub mod link;
+pub mod overrun;
+pub mod restart;
 pub mod stop;
 
 use std::path::Path;
@@ -32,17 +36,20 @@ pub struct Fault {
     pub moves: usize,
     /// The parts that fail may not exist in keepalived.
     pub contenders: &'static [Contender],
+    /// What the boxes are told beside the interval; several virtual routers are judged as one.
+    pub settings: fn() -> Settings,
     /// Strikes the box of this number, which is active, and returns when all is over that is to be seen.
     pub strike: Strike,
 }
 
-type Strike = for<'a> fn(&'a Contest, usize) -> LocalBoxFuture<'a, Result<()>>;
+type Strike = for<'a> fn(&'a mut Contest, usize) -> LocalBoxFuture<'a, Result<()>>;
 
 impl Fault {
-    /// One that both programs can have.
+    /// One that both programs can have, with the settings that most drills have.
     #[must_use]
     pub const fn new(name: &'static str, moves: usize, strike: Strike) -> Self {
-        Self { name, moves, contenders: &[Contender::Haagent, Contender::Keepalived], strike }
+        let contenders = &[Contender::Haagent, Contender::Keepalived];
+        Self { name, moves, contenders, settings: Settings::default, strike }
     }
 }
 
@@ -117,14 +124,17 @@ async fn rounds(
     if !fault.contenders.contains(&contender) {
         return Ok(rounds);
     }
-    let settings = Settings { interval: pace.interval, ..Settings::default() };
+    let settings = Settings { interval: pace.interval, ..(fault.settings)() };
     let mut contest = Contest::start(binary, contender, settings).await?;
     for _ in 0..pace.rounds {
         let active = contest.repair().await?;
         let from = contest.now();
-        (fault.strike)(&contest, active).await?;
-        contest.answered().await?;
-        rounds.push(contest.numbers(from, active, fault.moves));
+        (fault.strike)(&mut contest, active).await?;
+        // keepalived may have lost the address for good.
+        if contender == Contender::Haagent || !contest.holders().is_empty() {
+            contest.answered().await?;
+        }
+        rounds.push(Numbers::together(&contest.numbers_of_all(from, active, fault.moves)));
     }
     Ok(rounds)
 }
