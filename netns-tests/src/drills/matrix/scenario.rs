@@ -172,7 +172,7 @@ fn rounds(settings: &Settings) -> usize {
     if settings.advert_interval() < Duration::from_secs(1) { 3 } else { 1 }
 }
 
-/// How much longer than the protocol wants we may take, in the median.
+/// How much longer than the protocol wants we may take, in the median; and how late the last advertisement is noted.
 const LATENESS: Duration = Duration::from_millis(20);
 
 /// The same for keepalived, which is often later when the machine is busy, and is not what is judged.
@@ -214,16 +214,13 @@ async fn silence_is_borne(
         duel.link(1 - backup).unblock().await?;
         duel.held_by(1 - backup).await?;
     }
-    let least = active_down.saturating_sub(RESOLUTION);
+    let least = active_down.saturating_sub(LATENESS);
     Ok(in_time("the backup acted", &waited, least, active_down + lateness)
         .expect(learned, "the backup did not learn the interval"))
 }
 
 /// How often a backup is left in silence.
 const SILENCES: usize = 3;
-
-/// Observers agree no better about what happened first.
-const RESOLUTION: Duration = Duration::from_millis(2);
 
 /// Waits until we are a backup; returns the form of keepalived's checksum.
 async fn backup(duel: &Duel) -> Result<String> {
