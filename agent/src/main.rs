@@ -22,6 +22,7 @@ mod host;
 mod ipc;
 mod keys;
 mod logging;
+mod overhear;
 mod privilege;
 mod realtime;
 mod status;

@@ -1,6 +1,7 @@
 //! What `haagent status` shows: a stable JSON schema, and a table that fits 80 columns.
 
 mod mismatch;
+mod other;
 mod track;
 
 use std::fmt::{self, Display, Write as _};
@@ -9,6 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use mismatch::{MismatchStatus, way_out_of_refusal};
+pub(crate) use other::OtherStatus;
 pub(crate) use track::TrackStatus;
 
 use crate::worker::{BackendReport, FrontendReport, ServerHealth, ServerReport};
@@ -31,6 +33,9 @@ pub(crate) struct StatusReport {
     pub(crate) guard: GuardStatus,
     pub(crate) worker: WorkerStatus,
     pub(crate) virtual_routers: Vec<RouterStatus>,
+    /// Who else speaks VRRP on their interfaces.
+    #[serde(default)]
+    pub(crate) others: Vec<OtherStatus>,
     pub(crate) frontends: Vec<FrontendReport>,
     pub(crate) backends: Vec<BackendReport>,
 }
@@ -219,6 +224,7 @@ impl Display for StatusReport {
         writeln!(f, "worker: {}{}", snake(&self.worker.state), process(self.worker.pid))?;
         writeln!(f, "guard: {}", if self.guard.pid.is_some() { "ready" } else { "none" })?;
         self.virtual_routers.iter().try_for_each(|router| write!(f, "\n{router}"))?;
+        self.others.iter().try_for_each(|other| write!(f, "\n{other}"))?;
         self.frontends.iter().try_for_each(|frontend| write!(f, "\n{frontend}"))?;
         self.backends.iter().try_for_each(|backend| write!(f, "\n{backend}"))
     }

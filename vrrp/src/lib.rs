@@ -80,6 +80,7 @@ mod route;
 pub mod router;
 pub mod schedule;
 pub mod state;
+mod stranger;
 pub mod track;
 mod types;
 
@@ -100,5 +101,6 @@ pub use peering::{Authentication, Peering, Transport};
 pub use route::{ROUTES_MAX, Route};
 pub use router::{Question, VirtualRouter};
 pub use state::{ActiveState, BackupState, InitializeState, LeavingState, State};
+pub use stranger::{ADDRESSES_KEPT, STRANGER_GONE, STRANGERS_MAX, Stranger, Strangers};
 pub use track::Health;
 pub use types::{Interval, LinkId, Priority, Vrid};

@@ -10,6 +10,7 @@
 //! - `consent`: a claim that somebody else must agree to.
 //! - `mismatches`: what is told of settings that differ between boxes.
 //! - `settings`: what a reload does.
+//! - `strangers`: who else speaks VRRP on a link.
 //! - `tracking`: what the outcomes of checks add up to.
 //! - `version_2`: what differs in version 2.
 //! - `neighbour`: ARP and neighbor discovery as bytes.
@@ -40,6 +41,7 @@ mod rfc9568;
 mod routes;
 mod sequences;
 mod settings;
+mod strangers;
 mod subject;
 mod tracking;
 mod transitions;

@@ -76,6 +76,17 @@ fn report() -> StatusReport {
             }),
             counters: CounterStatus::default(),
         }],
+        others: vec![OtherStatus {
+            interface: "eth0".to_owned(),
+            vrid: 77,
+            source: "192.0.2.77".parse().expect("an address"),
+            priority: 100,
+            advert_interval_ms: 1000,
+            addresses: vec!["192.0.2.78".parse().expect("an address")],
+            address_count: 3,
+            collides: false,
+            last_advert_ms: 400,
+        }],
         frontends: vec![FrontendReport {
             name: "web".to_owned(),
             bind: vec!["192.0.2.1:80".parse().expect("an address")],
@@ -122,6 +133,9 @@ virtual router web: active
   last change: backup to active 60 s ago
     because no advertisement for 341 ms
 
+other on eth0: vrid 77, 192.0.2.77, priority 100
+  addresses 192.0.2.78 and 2 more
+
 frontend web: 192.0.2.1:80 to backend web
   sessions: 1 open, 10 in total
 
@@ -164,6 +178,16 @@ fn a_peer_that_let_go_is_told_as_such() {
         peer.priority = 0;
     }
     assert!(report.to_string().contains("\n  peer: 192.0.2.3, let go 61 s ago\n"));
+}
+
+#[test]
+fn another_user_of_our_vrid_is_a_problem() {
+    let mut other = report().others.remove(0);
+    assert_eq!(other.problem(), None);
+    (other.vrid, other.address_count, other.collides) = (51, 1, true);
+    let problem = other.problem().expect("a collision");
+    let expected = "vrid 51 on eth0 is also used by 192.0.2.77 (priority 100, address 192.0.2.78)";
+    assert!(problem.starts_with(expected) && problem.contains("\nhint: "), "{problem}");
 }
 
 #[test]

@@ -29,6 +29,7 @@ use crate::coordinator::{Coordinator, Notice, Timer};
 use crate::engine::{Engine, Statuses};
 use crate::guard::parent::GuardProcess;
 use crate::hooks::{self, Hooks};
+use crate::overhear::Overheard;
 use crate::sysctl::Sysctls;
 use crate::worker::parent::{Happening, Worker};
 use crate::worker::{Event, KnownServer, Report};
@@ -85,6 +86,7 @@ struct Supervisor {
     is_preparing: bool,
     guard: Option<GuardProcess>,
     sysctls: Sysctls,
+    overheard: Overheard,
     /// The roles at the last look, to see who stopped to be active.
     roles: BTreeMap<RouterKey, Role>,
 

@@ -117,6 +117,7 @@ impl Supervisor {
             engine.start_routers().await;
         }
         self.hold_sysctls();
+        self.overheard.configure(&self.config);
     }
 
     /// The worker has answered, or never will.

@@ -14,9 +14,9 @@ use crate::coordinator;
 use crate::engine;
 use crate::hooks::Hooks;
 use crate::status::{
-    ConfigStatus, ConflictStatus, CounterStatus, GuardStatus, MismatchStatus, PeerStatus,
-    RefusalStatus, RouterStatus, SCHEMA, StatusReport, TrackStatus, TransitionStatus, WorkerState,
-    WorkerStatus, way_out_of_refusal,
+    ConfigStatus, ConflictStatus, CounterStatus, GuardStatus, MismatchStatus, OtherStatus,
+    PeerStatus, RefusalStatus, RouterStatus, SCHEMA, StatusReport, TrackStatus, TransitionStatus,
+    WorkerState, WorkerStatus, way_out_of_refusal,
 };
 use crate::worker::ServerHealth;
 
@@ -32,7 +32,9 @@ impl Supervisor {
     /// How things are.
     pub(super) async fn status(&self) -> Reply {
         let virtual_routers = self.router_statuses().await;
-        let problems = self.problems(&virtual_routers);
+        let others = self.overheard.others(now().into_std());
+        let mut problems = self.problems(&virtual_routers);
+        problems.extend(others.iter().filter_map(OtherStatus::problem));
         Reply::Status(Box::new(StatusReport {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -53,6 +55,7 @@ impl Supervisor {
                 restarts: self.generation.saturating_sub(1),
             },
             virtual_routers,
+            others,
             frontends: self.report.frontends.clone(),
             backends: self.report.backends.clone(),
         }))

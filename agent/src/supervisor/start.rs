@@ -20,6 +20,7 @@ use crate::coordinator::Coordinator;
 use crate::engine::{Engine, GroupSettings};
 use crate::hooks;
 use crate::host;
+use crate::overhear::Overheard;
 use crate::privilege;
 use crate::sysctl::Sysctls;
 use crate::worker::Report;
@@ -83,6 +84,7 @@ pub(crate) fn run(options: Options) -> Result<ExitCode, String> {
             is_preparing: false,
             guard: None,
             sysctls,
+            overheard: Overheard::default(),
             roles: BTreeMap::new(),
             worker: None,
             generation: 0,
@@ -103,6 +105,7 @@ pub(crate) fn run(options: Options) -> Result<ExitCode, String> {
             engine.configure(routers, supervisor.config.source_rules()).await.map_err(cannot)?;
             supervisor.engine = Some(engine);
             supervisor.configure_hooks().await;
+            supervisor.overheard.configure(&supervisor.config);
             supervisor.spawn_guard().await;
         }
         tracing::info!(file = %supervisor.source.name, "haagent started");

@@ -33,6 +33,7 @@ pub mod reload;
 pub mod routes;
 pub mod stale_vip;
 pub mod steady;
+pub mod strangers;
 pub mod track;
 pub mod unicast;
 pub mod vip_deleted;
@@ -105,6 +106,7 @@ pub const DRILLS: &[Drill] = &[
     Drill { name: "hmac", needs: &[], run: |binary| hmac::run(binary).boxed_local() },
     Drill { name: "hmac_mixed", needs: &[], run: |binary| hmac::mixed(binary).boxed_local() },
     Drill { name: "unicast", needs: &[], run: |binary| unicast::run(binary).boxed_local() },
+    Drill { name: "strangers", needs: &[], run: |b| strangers::run(b).boxed_local() },
     Drill { name: "ipv6", needs: &[], run: |binary| ipv6::run(binary).boxed_local() },
     Drill {
         name: "interop_stronger",

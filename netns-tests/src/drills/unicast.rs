@@ -59,7 +59,7 @@ async fn advertise(node: &Node, vrid: u8, priority: u8) -> Result<()> {
 }
 
 /// A valid message (RFC 9568 §5.2).
-fn advertisement(vrid: u8, priority: u8) -> Vec<u8> {
+pub(super) fn advertisement(vrid: u8, priority: u8) -> Vec<u8> {
     let [a, b, c, d] = Ipv4Addr::octets(&VIP);
     let mut message = vec![0x31, vrid, priority, 1, 0, 10, 0, 0, a, b, c, d];
     let sum = checksum(&message);
@@ -68,4 +68,4 @@ fn advertisement(vrid: u8, priority: u8) -> Vec<u8> {
 }
 
 /// VRRP's protocol number (RFC 9568 §5.1.1.4).
-const PROTOCOL: i32 = 112;
+pub(super) const PROTOCOL: i32 = 112;

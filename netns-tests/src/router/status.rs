@@ -18,6 +18,7 @@ pub struct Status {
     pub guard: GuardStatus,
     pub worker: WorkerStatus,
     pub virtual_routers: Vec<RouterStatus>,
+    pub others: Vec<OtherStatus>,
     pub backends: Vec<BackendStatus>,
 }
 
@@ -58,6 +59,14 @@ pub struct RouterStatus {
     pub last_transition: Option<TransitionStatus>,
     pub conflict: Option<ConflictStatus>,
     pub counters: CounterStatus,
+}
+
+/// Somebody else's router on one of its links.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[expect(missing_docs, reason = "the names are those of the report, which documents them")]
+pub struct OtherStatus {
+    pub vrid: u8,
+    pub collides: bool,
 }
 
 /// What a virtual router counted, as far as drills look at it.
@@ -153,7 +162,7 @@ mod tests {
                 "last_transition": { "from": "backup", "to": "active",
                     "reason": "no advertisement for 341 ms", "ago_ms": 12 },
                 "counters": { "active_transitions": 1, "address_conflicts": 0, "hmac_unsigned": 0 } } ],
-            "frontends": [],
+            "others": [ { "vrid": 77, "collides": false } ], "frontends": [],
             "backends": [ { "name": "web", "balance": "round_robin", "servers": [
                 { "name": "s1", "address": "192.168.8.10:80", "health": "up" } ] } ] }"#;
         let status: Status = serde_json::from_str(report).expect("complete");

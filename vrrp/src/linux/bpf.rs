@@ -27,6 +27,8 @@ pub(super) const LOAD_WORD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS
 pub(super) const LOAD_OCTET: u16 = 0x30; // BPF_LD | BPF_B | BPF_ABS
 pub(super) const LOAD_OCTET_AT_X: u16 = 0x50; // BPF_LD | BPF_B | BPF_IND
 pub(super) const LOAD_X_HEADER_LEN: u16 = 0xb1; // BPF_LDX | BPF_B | BPF_MSH
+/// Where the header of IP begins, for loads of words and octets.
+pub(super) const NETWORK_HEADER: u32 = 0xfff0_0000; // SKF_NET_OFF
 const JUMP_IF_EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
 const RETURN: u16 = 0x06; // BPF_RET | BPF_K
 

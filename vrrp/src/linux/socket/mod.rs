@@ -76,6 +76,18 @@ impl AdvertSocket {
     }
 }
 
+/// Gets what is sent to the group of all routers, which it joins on the interface.
+pub(super) fn multicast_receiver(
+    interface: &str,
+    index: u32,
+    family: Family,
+) -> io::Result<Socket> {
+    match family.multicast_group() {
+        IpAddr::V4(group) => ipv4::receiver(interface, index, group),
+        IpAddr::V6(group) => ipv6::receiver(interface, index, group),
+    }
+}
+
 fn raw_socket(domain: Domain, interface: &str) -> io::Result<Socket> {
     let socket = Socket::new(domain, Type::RAW, Some(Protocol::from(VRRP)))?;
     socket.set_nonblocking(true)?;
