@@ -35,7 +35,7 @@ fn the_report_is_complete() {
     let bed = TestBed::serving(&[server.address()]);
     let (client, _) = bed.served();
     let status = bed.status();
-    assert_eq!(status["schema"], 1);
+    assert_eq!(status["schema"], 2);
     assert_eq!(status["version"], env!("CARGO_PKG_VERSION"));
     assert!(status["node"].is_null());
     assert_eq!(status["pid"], bed.supervisor().pid);

@@ -1,5 +1,6 @@
 //! What `haagent status` shows: a stable JSON schema, and a table that fits 80 columns.
 
+mod date;
 mod mismatch;
 mod other;
 mod track;
@@ -9,6 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use date::date_time;
 pub(crate) use mismatch::{MismatchStatus, way_out_of_refusal};
 pub(crate) use other::OtherStatus;
 pub(crate) use track::TrackStatus;
@@ -16,7 +18,7 @@ pub(crate) use track::TrackStatus;
 use crate::worker::{BackendReport, FrontendReport, ServerHealth, ServerReport};
 
 /// The version of the schema: it grows when a field changes its meaning or goes, not when one is added.
-pub(crate) const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 2;
 
 /// Everything about one box.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -173,15 +175,26 @@ pub(crate) struct TransitionStatus {
     pub(crate) ago_ms: u64,
 }
 
-/// Counters by the names of RFC 6527 where it has them, else of RFC 2787.
+/// The statistics of RFC 8347 by their names there, with `_` for `-`; those of RFC 2787 for version 2, and some of ours.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct CounterStatus {
-    pub(crate) active_transitions: u64,
-    pub(crate) advertisements_received: u64,
-    pub(crate) advertisements_sent: u64,
-    pub(crate) priority_zero_received: u64,
-    pub(crate) priority_zero_sent: u64,
+    /// Since when is counted, in UTC as RFC 3339 writes it.
+    pub(crate) discontinuity_datetime: String,
+    /// How often the router became active.
+    pub(crate) master_transitions: u64,
+    /// `not-master`, `priority`, `preempted` or `no-response`.
+    pub(crate) new_master_reason: String,
+    pub(crate) advertisement_rcvd: u64,
+    pub(crate) advertisement_sent: u64,
+    pub(crate) priority_zero_pkts_rcvd: u64,
+    pub(crate) priority_zero_pkts_sent: u64,
+    pub(crate) interval_errors: u64,
+    pub(crate) ip_ttl_errors: u64,
+    pub(crate) invalid_type_pkts_rcvd: u64,
     pub(crate) address_list_errors: u64,
+    pub(crate) packet_length_errors: u64,
+    pub(crate) checksum_errors: u64,
+    pub(crate) version_errors: u64,
     pub(crate) vrid_errors: u64,
     pub(crate) own_source_received: u64,
     /// Claims of our addresses by other hosts.
@@ -189,14 +202,7 @@ pub(crate) struct CounterStatus {
     pub(crate) late: u64,
     pub(crate) auth_type_mismatches: u64,
     pub(crate) auth_failures: u64,
-    pub(crate) advertise_interval_errors: u64,
-    pub(crate) ip_ttl_errors: u64,
-    pub(crate) version_errors: u64,
-    pub(crate) packet_length_errors: u64,
-    pub(crate) checksum_errors: u64,
-    pub(crate) invalid_type: u64,
     pub(crate) invalid_auth_type: u64,
-    pub(crate) interval_errors: u64,
     #[serde(default)]
     pub(crate) source_errors: u64,
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! What is counted, under the names of RFC 6527 where it has one, else of RFC 2787.
+//! What is counted: the statistics of RFC 6527 and RFC 8347, those of RFC 2787 for version 2, and some of ours.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -6,12 +6,15 @@ use std::time::Instant;
 use crate::advertisement::DecodeError;
 use crate::hmac::HmacError;
 use crate::mismatch::{Difference, Mismatches, Proof};
+use crate::notification::NewMasterReason;
 
 /// Events of one virtual router since it was made. They only grow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// How often we became active.
     pub active_transitions: u64,
+    /// Why we did so the last time.
+    pub new_master_reason: NewMasterReason,
     /// Valid advertisements heard from other routers.
     pub advertisements_received: u64,
     /// Advertisements sent, those of priority 0 included.

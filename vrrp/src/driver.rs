@@ -7,6 +7,8 @@
 //! for the peer's: on all links, for any of them can keep it a backup. A process that was stopped half-way through its
 //! actions claims nothing more once the guard may have let go for it.
 
+mod telling;
+
 use std::fmt;
 use std::future::{pending, poll_fn};
 use std::net::IpAddr;
@@ -26,6 +28,7 @@ use crate::conflict::Conflict;
 use crate::counters::{Counters, DecodeErrors};
 use crate::event::{Action, Event, LinkState, Role, Transition};
 use crate::mismatch::Mismatch;
+use crate::notification::{NEW_MASTER_EVENT, Telling};
 use crate::peer::Peer;
 use crate::platform::{Parting, Platform, Waiting};
 use crate::router::{Question, VirtualRouter};
@@ -69,6 +72,8 @@ pub struct Status {
     pub question: Option<Question>,
     /// Why a claim that is due is not made.
     pub refusal: Option<String>,
+    /// Since when it is counted.
+    pub since: Instant,
     /// The longest time that a timer was honoured late.
     pub scheduling_delay_max: Duration,
     /// What is known of each link.
@@ -102,6 +107,7 @@ pub struct Driver<P> {
     router: VirtualRouter,
     links: Vec<Driven<P>>,
     status: watch::Sender<Status>,
+    since: Instant,
     scheduling_delay_max: Duration,
     /// When the guard last heard from us, or a little before, if it is armed.
     heard_at: Option<Instant>,
@@ -115,6 +121,7 @@ const WAITING_MAX: usize = 1024;
 struct Driven<P> {
     platform: P,
     armed: Option<Parting>,
+    telling: Telling,
 }
 
 impl<P: Platform> Driver<P> {
@@ -125,12 +132,13 @@ impl<P: Platform> Driver<P> {
     #[must_use]
     pub fn new(config: RouterConfig, platforms: Vec<P>) -> (Self, watch::Receiver<Status>) {
         assert_eq!(config.links().len(), platforms.len(), "every link has a platform");
-        let driven = |platform| Driven { platform, armed: None };
+        let driven = |platform| Driven { platform, armed: None, telling: Telling::default() };
         let links: Vec<_> = platforms.into_iter().map(driven).collect();
         let router = VirtualRouter::new(config);
-        let (status, receiver) = watch::channel(status_of(&router, &links, Duration::ZERO));
+        let since = now();
+        let (status, receiver) = watch::channel(status_of(&router, &links, since, Duration::ZERO));
         let scheduling_delay_max = Duration::ZERO;
-        (Self { router, links, status, scheduling_delay_max, heard_at: None }, receiver)
+        (Self { router, links, status, since, scheduling_delay_max, heard_at: None }, receiver)
     }
 
     /// Runs until the sender of the commands is dropped, then lets go.
@@ -213,7 +221,15 @@ impl<P: Platform> Driver<P> {
 
     async fn handle(&mut self, event: Event) {
         let decided_at = now();
+        let heard = if let Event::Advertisement { link, source, .. } = event {
+            Some((link, source))
+        } else {
+            None
+        };
         let mut actions = self.router.handle(event, decided_at);
+        if let Some((link, source)) = heard {
+            self.tell_of_mismatches(link, source);
+        }
         // A failed action comes back as an event; the actions it causes are performed, their failures logged.
         if let Err(error) = self.perform(actions, decided_at).await {
             tracing::error!(vrid = %Vrids(self.router.config()), %error, "action failed");
@@ -332,11 +348,15 @@ impl<P: Platform> Driver<P> {
         if let Some(transition) = self.router.last_transition()
             && before.last_transition.as_ref() != Some(transition)
         {
+            let claimed = transition.to == Role::Active;
+            let new_master_reason = self.router.counters(LinkId::FIRST).new_master_reason;
             tracing::info!(
                 vrid = %Vrids(self.router.config()),
                 from = %transition.from,
                 to = %transition.to,
                 reason = %transition.reason,
+                notification = claimed.then_some(NEW_MASTER_EVENT),
+                new_master_reason = claimed.then(|| display(new_master_reason)),
                 "state changed"
             );
         }
@@ -358,7 +378,7 @@ impl<P: Platform> Driver<P> {
     }
 
     fn report(&self) -> Status {
-        status_of(&self.router, &self.links, self.scheduling_delay_max)
+        status_of(&self.router, &self.links, self.since, self.scheduling_delay_max)
     }
 
     /// Once for each.
@@ -386,6 +406,7 @@ fn parting(router: &VirtualRouter, id: LinkId) -> Parting {
 fn status_of<P: Platform>(
     router: &VirtualRouter,
     links: &[Driven<P>],
+    since: Instant,
     scheduling_delay_max: Duration,
 ) -> Status {
     let link_status = |(id, link): (LinkId, &Driven<P>)| LinkStatus {
@@ -404,6 +425,7 @@ fn status_of<P: Platform>(
         last_transition: router.last_transition().cloned(),
         question: router.question().cloned(),
         refusal: router.refusal().map(str::to_owned),
+        since,
         scheduling_delay_max,
         links: router.config().link_ids().zip(links).map(link_status).collect(),
     }

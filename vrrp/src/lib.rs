@@ -72,6 +72,7 @@ pub mod linux;
 mod mac;
 mod mismatch;
 mod neighbour;
+mod notification;
 mod peer;
 mod peering;
 #[cfg(feature = "linux")]
@@ -96,6 +97,7 @@ pub use family::{Family, MULTICAST_GROUP, MULTICAST_GROUP_V6};
 pub use mac::Mac;
 pub use mismatch::{Difference, MISMATCH_OVER, MISMATCHES_MAX, Mismatch, Mismatches, Proof};
 pub use neighbour::{ARP_FRAME_LEN, Neighbour, who_has};
+pub use notification::{Complaint, NEW_MASTER_EVENT, NewMasterReason, TOLD_EVERY, Telling};
 pub use peer::Peer;
 pub use peering::{Authentication, Peering, Transport};
 pub use route::{ROUTES_MAX, Route};

@@ -59,6 +59,7 @@ use std::time::{Duration, Instant};
 use crate::config::RouterConfig;
 pub use crate::counters::Counters;
 use crate::event::{Action, Event, LinkState, Reason, Role, Transition};
+use crate::notification::NewMasterReason;
 pub use crate::peer::Peer;
 pub use crate::router::active::ROUTES_SPACING;
 use crate::router::consent::Consent;
@@ -355,11 +356,13 @@ impl VirtualRouter {
             self.remove_addresses();
         }
         self.state = state;
+        let new_master_reason = NewMasterReason::of(&reason);
         self.last_transition = Some(Transition { from, to, reason, at });
         if let State::Active(active) = &self.state {
             let holds = active.holds_addresses();
             for link in &mut self.links {
                 link.counters.active_transitions += 1;
+                link.counters.new_master_reason = new_master_reason;
             }
             self.advertise_on_all();
             if holds {

@@ -9,6 +9,7 @@
 //! - `duplicates`: an address that somebody else has.
 //! - `consent`: a claim that somebody else must agree to.
 //! - `mismatches`: what is told of settings that differ between boxes.
+//! - `notifications`: the names of RFC 8347.
 //! - `settings`: what a reload does.
 //! - `strangers`: who else speaks VRRP on a link.
 //! - `tracking`: what the outcomes of checks add up to.
@@ -37,6 +38,7 @@ mod losses;
 mod mismatches;
 mod model;
 mod neighbour;
+mod notifications;
 mod rfc9568;
 mod routes;
 mod sequences;

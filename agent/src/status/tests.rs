@@ -193,7 +193,7 @@ fn another_user_of_our_vrid_is_a_problem() {
 #[test]
 fn the_json_keeps_its_field_names() {
     let json = serde_json::to_value(report()).expect("JSON");
-    assert_eq!(json["schema"], 1);
+    assert_eq!(json["schema"], 2);
     assert_eq!(json["worker"]["state"], "serving");
     assert_eq!(json["virtual_routers"][0]["peer"]["last_advert_ms"], 61_000);
     assert_eq!(json["virtual_routers"][0]["last_transition"]["ago_ms"], 60_500);

@@ -1,6 +1,6 @@
 //! Puts together what `haagent status` shows.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use vrrp::driver::LinkStatus;
 use vrrp::track::Tracker;
@@ -16,7 +16,7 @@ use crate::hooks::Hooks;
 use crate::status::{
     ConfigStatus, ConflictStatus, CounterStatus, GuardStatus, MismatchStatus, OtherStatus,
     PeerStatus, RefusalStatus, RouterStatus, SCHEMA, StatusReport, TrackStatus, TransitionStatus,
-    WorkerState, WorkerStatus, way_out_of_refusal,
+    WorkerState, WorkerStatus, date_time, way_out_of_refusal,
 };
 use crate::worker::ServerHealth;
 
@@ -251,33 +251,34 @@ fn router_status(
             since_ms: ms(since(conflict.since)),
             heard_ms: ms(since(conflict.heard_at)),
         }),
-        counters: counters(link, group.scheduling_delay_max),
+        counters: counters(link, date_time(at(group.since, now)), group.scheduling_delay_max),
     }
 }
 
-fn counters(link: &LinkStatus, scheduling_delay_max: Duration) -> CounterStatus {
+fn counters(link: &LinkStatus, since: String, scheduling_delay_max: Duration) -> CounterStatus {
     let (counters, errors) = (&link.counters, &link.decode_errors);
     CounterStatus {
-        active_transitions: counters.active_transitions,
-        advertisements_received: counters.advertisements_received,
-        advertisements_sent: counters.advertisements_sent,
-        priority_zero_received: counters.priority_zero_received,
-        priority_zero_sent: counters.priority_zero_sent,
+        discontinuity_datetime: since,
+        master_transitions: counters.active_transitions,
+        new_master_reason: counters.new_master_reason.to_string(),
+        advertisement_rcvd: counters.advertisements_received,
+        advertisement_sent: counters.advertisements_sent,
+        priority_zero_pkts_rcvd: counters.priority_zero_received,
+        priority_zero_pkts_sent: counters.priority_zero_sent,
+        interval_errors: counters.advertise_interval_errors + errors.interval_errors,
+        ip_ttl_errors: errors.ip_ttl_errors,
+        invalid_type_pkts_rcvd: errors.invalid_type,
         address_list_errors: counters.address_list_errors + errors.address_list_errors,
+        packet_length_errors: errors.packet_length_errors + errors.ip_header_errors,
+        checksum_errors: errors.checksum_errors,
+        version_errors: counters.version_errors + errors.version_errors,
         vrid_errors: counters.vrid_errors + errors.vrid_errors,
         own_source_received: counters.own_source_received,
         address_conflicts: counters.address_conflicts,
         late: counters.late,
         auth_type_mismatches: counters.auth_type_mismatches,
         auth_failures: counters.auth_failures,
-        advertise_interval_errors: counters.advertise_interval_errors,
-        ip_ttl_errors: errors.ip_ttl_errors,
-        version_errors: counters.version_errors + errors.version_errors,
-        packet_length_errors: errors.packet_length_errors + errors.ip_header_errors,
-        checksum_errors: errors.checksum_errors,
-        invalid_type: errors.invalid_type,
         invalid_auth_type: errors.invalid_auth_type,
-        interval_errors: errors.interval_errors,
         source_errors: errors.source_errors,
         hmac_missing: errors.hmac_missing,
         hmac_failures: errors.hmac_failures,
@@ -290,6 +291,13 @@ fn counters(link: &LinkStatus, scheduling_delay_max: Duration) -> CounterStatus 
 
 /// How long a refusal counts as a problem.
 const REFUSALS_SHOWN_MS: u64 = 60_000;
+
+/// When this was by the clock of today.
+#[expect(clippy::disallowed_methods, reason = "a date is wanted")]
+fn at(then: Instant, now: Instant) -> Duration {
+    let today = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    today.saturating_sub(now.saturating_duration_since(then))
+}
 
 fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)

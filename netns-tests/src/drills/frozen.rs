@@ -74,7 +74,7 @@ fn never(holders: &Holders, since: Moment, holder: usize, holding: Holding) -> b
 fn changed_once(before: &Status, after: &Status) -> bool {
     let router = |status: &Status| status.virtual_routers.first().cloned();
     let (Some(before), Some(after)) = (router(before), router(after)) else { return false };
-    before.counters.active_transitions == after.counters.active_transitions
+    before.counters.master_transitions == after.counters.master_transitions
         && after
             .last_transition
             .is_some_and(|last| (last.from, last.to) == (RouterState::Active, RouterState::Backup))

@@ -73,7 +73,7 @@ pub struct OtherStatus {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[expect(missing_docs, reason = "the names are those of the report, which documents them")]
 pub struct CounterStatus {
-    pub active_transitions: u64,
+    pub master_transitions: u64,
     pub address_conflicts: u64,
     pub hmac_unsigned: u64,
 }
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_report_is_read() {
-        let report = r#"{ "schema": 1, "version": "0.1.0", "node": "router-a", "pid": 1,
+        let report = r#"{ "schema": 2, "version": "0.1.0", "node": "router-a", "pid": 1,
             "healthy": true, "problems": [],
             "config": { "file": "/f", "digest": "00", "revision": 1, "rejected": null },
             "guard": { "pid": 2 }, "worker": { "state": "serving", "pid": 3, "restarts": 0 },
@@ -161,7 +161,8 @@ mod tests {
                 "advert_interval_ms": 100, "peer": null,
                 "last_transition": { "from": "backup", "to": "active",
                     "reason": "no advertisement for 341 ms", "ago_ms": 12 },
-                "counters": { "active_transitions": 1, "address_conflicts": 0, "hmac_unsigned": 0 } } ],
+                "counters": { "master_transitions": 1, "address_conflicts": 0, "hmac_unsigned": 0 } } ],
+            "others": [ { "vrid": 77, "collides": false } ], "frontends": [],
             "others": [ { "vrid": 77, "collides": false } ], "frontends": [],
             "backends": [ { "name": "web", "balance": "round_robin", "servers": [
                 { "name": "s1", "address": "192.168.8.10:80", "health": "up" } ] } ] }"#;

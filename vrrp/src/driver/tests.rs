@@ -1,5 +1,7 @@
 //! The driver against a host made of queues, in virtual time.
 
+mod flood;
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::net::IpAddr;

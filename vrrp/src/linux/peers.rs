@@ -15,6 +15,7 @@ use crate::family::Family;
 use crate::hmac::{Authenticator, Authenticity, Sequence, TRAILER_LEN, has_trailer};
 use crate::linux::Seal;
 use crate::mismatch::{Difference, Proof};
+use crate::notification::{Complaint, Telling};
 use crate::peer::Peer;
 use crate::peering::{Authentication, Peering};
 
@@ -27,6 +28,7 @@ pub(super) struct Peers {
     /// In which form each peer of unicast was heard last.
     forms: BTreeMap<IpAddr, ChecksumForm>,
     errors: DecodeErrors,
+    telling: Telling,
     authenticator: Option<Authenticator>,
     /// The last one that was sent, or when there was none yet.
     sequence: Sequence,
@@ -51,6 +53,7 @@ impl Peers {
             peering,
             forms: BTreeMap::new(),
             errors: DecodeErrors::default(),
+            telling: Telling::default(),
             authenticator,
             sequence: clock(),
         }
@@ -99,7 +102,7 @@ impl Peers {
     pub(super) fn read(&mut self, packet: Result<(Envelope, &[u8]), DecodeError>) -> Option<Heard> {
         let (envelope, payload) = self.count(packet, None)?;
         let decoded = Advertisement::decode(payload, &envelope);
-        let (advert, form) = self.count(decoded, None)?;
+        let (advert, form) = self.count(decoded, Some(envelope.source))?;
         self.count(self.admit(&envelope), Some(envelope.source))?;
         let len = advert.message_len(form);
         let proof = self.authenticate(payload, len, envelope.source);
@@ -188,16 +191,22 @@ impl Peers {
         Some(Difference::Authentication { ours, theirs })
     }
 
-    /// Counts an error. The last one of a well-formed packet, whose sender is known, is remembered.
+    /// Counts an error, and tells it unless there are too many. The last one of a well-formed packet is remembered.
     fn count<T>(&mut self, result: Result<T, DecodeError>, source: Option<IpAddr>) -> Option<T> {
         let error = match result {
             Ok(value) => return Some(value),
             Err(error) => error,
         };
+        let at = now();
         self.errors.count(&error);
-        tracing::debug!(%error, ours = %self.source, "packet discarded");
-        if let Some(source) = source {
-            self.errors.last_refusal = Some(Refusal { source, error, at: now() });
+        let complaint = Complaint::from(&error);
+        if let Some(suppressed) = self.telling.is_due(complaint, at) {
+            let Complaint { notification, reason } = complaint;
+            let (ours, source) = (self.source, source.map(tracing::field::display));
+            tracing::warn!(%ours, source, notification, reason, suppressed, "packet discarded: {error}");
+        }
+        if let (Some(source), DecodeError::Source(_) | DecodeError::Hmac(_)) = (source, error) {
+            self.errors.last_refusal = Some(Refusal { source, error, at });
         }
         None
     }
@@ -212,6 +221,7 @@ fn clock() -> Sequence {
 mod tests {
     use super::*;
     use crate::hmac::{HmacError, HmacKey, HmacKeys, HmacMode};
+    use crate::notification::TOLD_EVERY;
     use crate::peering::Transport;
     use crate::types::{Interval, Priority, Vrid};
 
@@ -264,6 +274,17 @@ mod tests {
         assert_eq!(peers.errors().source_errors, 1);
         let refusal = peers.errors().last_refusal.expect("remembered");
         assert_eq!((refusal.source, refusal.error), (ip(5), DecodeError::Source(ip(5))));
+    }
+
+    #[test]
+    fn what_is_refused_is_told_once_in_a_while() {
+        let (mut peers, _sender) = peers(true);
+        for _ in 0..1000 {
+            assert!(!hears(&mut peers, 5, ChecksumForm::Rfc9568));
+        }
+        let complaint = Complaint::from(&DecodeError::Source(ip(5)));
+        let later = now() + TOLD_EVERY;
+        assert_eq!(peers.telling.is_due(complaint, later), Some(999));
     }
 
     #[test]
