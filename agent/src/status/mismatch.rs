@@ -18,6 +18,9 @@ pub(crate) struct MismatchStatus {
     pub(crate) text: String,
     /// Its advertisements count all the same.
     pub(crate) heard: bool,
+    /// It is not meant to be so. Who introduces `auth_hmac` hears unsigned advertisements for a while.
+    #[serde(default)]
+    pub(crate) problem: bool,
     /// Since it was last seen to be so.
     pub(crate) last_advert_ms: u64,
     /// The way out.
@@ -33,6 +36,10 @@ impl MismatchStatus {
             setting: setting.to_owned(),
             text: mismatch.to_string(),
             heard: mismatch.is_heard,
+            problem: !matches!(
+                mismatch.difference,
+                Difference::Authentication { ours: Proof::Hmac, .. }
+            ),
             last_advert_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
             hint: hint.to_owned(),
         }
@@ -119,6 +126,10 @@ mod tests {
             ["advert_interval", "version", "password", "password", "auth_hmac", "auth_hmac"];
         for (status, expected) in settings.iter().zip(expected) {
             assert_eq!(status.setting, expected);
+            assert_eq!(
+                status.problem,
+                status.text != "192.0.2.3 does not sign what it sends, we do"
+            );
             assert!(status.hint.contains(&format!("`{expected}`")), "{status:?}");
         }
     }

@@ -144,7 +144,9 @@ impl Supervisor {
                     router.name
                 ));
             }
-            for MismatchStatus { text, hint, .. } in &router.mismatches {
+            for MismatchStatus { text, hint, .. } in
+                router.mismatches.iter().filter(|mismatch| mismatch.problem)
+            {
                 problems.push(format!("virtual router {}: {text}\nhint: {hint}", router.name));
             }
             if let Some(ConflictStatus { address, mac, .. }) = &router.conflict {

@@ -163,7 +163,6 @@ mod tests {
                     "reason": "no advertisement for 341 ms", "ago_ms": 12 },
                 "counters": { "master_transitions": 1, "address_conflicts": 0, "hmac_unsigned": 0 } } ],
             "others": [ { "vrid": 77, "collides": false } ], "frontends": [],
-            "others": [ { "vrid": 77, "collides": false } ], "frontends": [],
             "backends": [ { "name": "web", "balance": "round_robin", "servers": [
                 { "name": "s1", "address": "192.168.8.10:80", "health": "up" } ] } ] }"#;
         let status: Status = serde_json::from_str(report).expect("complete");
