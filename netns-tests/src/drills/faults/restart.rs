@@ -23,7 +23,7 @@ const KILLED: Fault = Fault::new("kill -9 of all, restart", 1, |contest, active|
 /// # Errors
 /// When it cannot be brought to its end.
 pub async fn run(binary: PathBuf) -> Result<Verdict> {
-    let paces = [Pace::new(1000, 2), Pace::new(100, 2)];
+    let paces = [Pace::new(1000, 1), Pace::new(100, 2)];
     let mut verdict = compare(&binary, &RESTART, &paces).await?;
     let killed = compare(&binary, &KILLED, &paces).await?;
     verdict.comparisons.extend(killed.comparisons);
