@@ -66,8 +66,9 @@ pub(crate) fn release(directory: &Path) -> ExitCode {
     Sysctls::open(directory).restore();
     match Netlink::open().and_then(|mut netlink| netlink.remove_tagged()) {
         Ok(removed) if removed == Leftovers::default() => say("no address was left"),
-        Ok(Leftovers { routes, addresses }) => {
+        Ok(Leftovers { routes, addresses, devices }) => {
             addresses.iter().for_each(|address| say(&format!("removed {address}")));
+            devices.iter().for_each(|device| say(&format!("removed {device}")));
             if routes > 0 {
                 say(&format!("removed {routes} routes"));
             }

@@ -392,7 +392,11 @@ impl Fleet {
             let (link, guard) = (config.link(id), self.guard.clone());
             let (sender, peering) = watch::channel(peering.clone());
             let (name, vrid, source) = (&key.interface, link.vrid(), link.source());
-            links.push(Linux::open(&host, id, name, vrid, source, peering, guard).await?);
+            let host = Linux::open(&host, id, name, vrid, source, peering, guard).await?;
+            links.push(match link.virtual_mac() {
+                Some(_) => host.with_virtual_mac().await?,
+                None => host,
+            });
             followed.push(sender);
         }
         let (driver, status) = Driver::new(config.clone(), links);
@@ -439,7 +443,8 @@ impl Group {
     /// Whether the running driver can go on with these settings.
     fn stays_for(&self, other: &GroupSettings) -> bool {
         let sources = |settings: &GroupSettings| -> Vec<_> {
-            settings.config.links().iter().map(LinkConfig::source).collect()
+            let links = settings.config.links().iter();
+            links.map(|link| (link.source(), link.virtual_mac().is_some())).collect()
         };
         let transports = |settings: &GroupSettings| -> Vec<_> {
             settings.peerings.iter().map(|peering| discriminant(&peering.transport)).collect()

@@ -171,6 +171,24 @@ fn the_virtual_routers_own_mac_is_known() {
 }
 
 #[test]
+fn with_a_virtual_mac_who_answers_from_it_is_no_conflict() {
+    const OURS: Mac = Mac([0, 0, 0x5e, 0, 1, 51]);
+    let link = link().with_virtual_mac().with_duplicate_check();
+    assert_eq!(link.virtual_mac(), Some(OURS));
+    let mut backup = Subject::in_backup(RouterConfig::new(link));
+    backup.after(ACTIVE_DOWN - TIME_TO_ASK).does("ask .100");
+    backup.on(claimed(VIP, OURS)).nothing();
+    backup.after(TIME_TO_ASK).does(&format!("ask .100, {TAKES_OVER}"));
+    // The silent router's kernel may answer for longer, so the switches are told again; it is not asked.
+    assert!(!asks(&backup.after(ms(900)).0));
+    backup.on(claimed(VIP, OURS)).does("announce .100");
+    assert!(!asks(&backup.after(ms(5000)).0));
+    assert_eq!(conflict(&backup), None);
+    backup.on(claimed(VIP, STRANGER)).does("announce .100");
+    assert!(conflict(&backup).is_some());
+}
+
+#[test]
 fn a_stranger_beside_the_silent_router_is_a_stranger() {
     let mut backup = asked();
     for claim in [claimed(VIP, PEER), claimed(host(9), PEER), claimed(VIP, STRANGER)] {

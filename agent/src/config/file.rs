@@ -118,6 +118,7 @@ pub(super) struct RouterTable {
     pub(super) priorities: Vec<(Spanned<String>, Spanned<Priority>)>,
     pub(super) preempt: Spanned<Preempt>,
     pub(super) group: Option<Spanned<String>>,
+    pub(super) virtual_mac: Spanned<bool>,
     pub(super) duplicate_check: Spanned<bool>,
     pub(super) version: VersionNumber,
     pub(super) password: Option<Spanned<Password>>,
@@ -166,6 +167,7 @@ impl RouterTable {
             priorities: reader.entries("priority", value::priority),
             preempt: reader.optional_or("preempt", value::preempt, Preempt::Never),
             group: reader.optional("group", value::name),
+            virtual_mac: reader.optional_or("virtual_mac", value::boolean, false),
             duplicate_check: reader.optional_or("duplicate_check", value::boolean, true),
             version: reader
                 .optional("version", value::version)

@@ -3,13 +3,14 @@
 mod hooks;
 mod track;
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use vrrp::hmac::{HmacKeys, HmacMode};
-use vrrp::linux::SourceRules;
+use vrrp::linux::{SourceRules, device_name};
 use vrrp::{
     Authentication, Checksum, ConfigError, Family, Interval, LinkConfig, Peering, Preempt,
     Priority, Route, Version, Vrid,
@@ -101,6 +102,8 @@ pub(crate) struct Router {
     pub(crate) preempt: Preempt,
     /// Those of the same group move as one.
     pub(crate) group: Option<String>,
+    /// Whether its addresses have a MAC of their own, the same on every box.
+    pub(crate) virtual_mac: bool,
     /// Whether it leaves an address to a stranger that has it.
     pub(crate) checks_duplicates: bool,
     /// The version of VRRP it speaks, one that can say the interval.
@@ -169,6 +172,11 @@ impl Router {
         self.addresses.first().map_or(Family::Ipv4, |cidr| Family::of(cidr.address))
     }
 
+    /// The device that has its addresses, if not the interface.
+    pub(crate) fn device(&self) -> Option<String> {
+        self.virtual_mac.then(|| device_name(&self.interface, self.family(), self.vrid))
+    }
+
     /// How it talks with the other boxes.
     pub(crate) fn peering(&self) -> Peering {
         let transport = match &self.transport {
@@ -195,6 +203,7 @@ impl Router {
             .with_version(self.version)?
             .with_interval(self.interval)?
             .with_routes(self.routes.clone())?;
+        let link = if self.virtual_mac { link.with_virtual_mac() } else { link };
         Ok(if self.checks_duplicates { link.with_duplicate_check() } else { link })
     }
 }
@@ -256,6 +265,11 @@ impl Config {
             }
         }
         groups
+    }
+
+    /// The devices that virtual routers need.
+    pub(crate) fn devices(&self) -> BTreeSet<String> {
+        self.routers.iter().filter_map(Router::device).collect()
     }
 
     /// How the addresses that virtual routers send from are chosen.

@@ -46,6 +46,7 @@ const END_DEADLINE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 pub(super) struct Will {
     pub(super) removals: Vec<Vec<u8>>,
     pub(super) farewells: Vec<(SocketAddr, Vec<u8>)>,
+    device_down: Option<Vec<u8>>,
     seal: Option<Seal>,
     sender: OwnedFd,
     /// Rings when the supervisor hangs; without one it can only die.
@@ -126,6 +127,7 @@ pub(crate) fn run() -> io::Result<()> {
     // A last request of its VRRP thread may have been under way when it was killed.
     await_end_of(&supervisor);
     remove_addresses(wills.values(), &kernel);
+    set_down(wills.values(), &kernel);
     Ok(())
 }
 
@@ -195,7 +197,8 @@ fn let_go_of_silent(wills: &mut Wills, kernel: &OwnedFd) {
     wills.values_mut().for_each(Will::seal);
     let silent = silent(wills);
     remove_addresses(silent.iter().map(|(_, will)| *will), kernel);
-    say_farewell(silent.into_iter(), "supervisor hangs");
+    say_farewell(silent.iter().copied(), "supervisor hangs");
+    set_down(silent.iter().map(|(_, will)| *will), kernel);
 }
 
 /// Those whose alarm rang and was not put off since.
@@ -206,14 +209,15 @@ pub(super) fn silent(wills: &Wills) -> Vec<(&Slot, &Will)> {
 pub(super) fn obey(wills: &mut Wills, order: Order, descriptors: Vec<OwnedFd>) {
     let mut descriptors = descriptors.into_iter();
     match (order, descriptors.next()) {
-        (Order::Arm { slot, route_removals, addresses, farewells, seal }, Some(sender)) => {
+        (
+            Order::Arm { slot, route_removals, addresses, farewells, device_down, seal },
+            Some(sender),
+        ) => {
             let addresses = addresses.into_iter().map(|ip| removal_request(slot.index, ip));
             let removals = route_removals.into_iter().chain(addresses).collect();
             let alarm = descriptors.next().map(Alarm::from);
-            wills.insert(
-                slot,
-                Will { removals, farewells, seal: seal.and_then(Seal::new), sender, alarm },
-            );
+            let seal = seal.and_then(Seal::new);
+            wills.insert(slot, Will { removals, farewells, device_down, seal, sender, alarm });
         }
         (Order::Arm { slot, .. }, None) => tracing::warn!(?slot, "will without a socket"),
         (Order::Disarm { slot }, _) => {
@@ -270,6 +274,15 @@ fn say_farewell<'a>(wills: impl Iterator<Item = (&'a Slot, &'a Will)> + Clone, c
             removed = will.removals.len(),
             "{cause}: addresses and routes removed, priority 0 sent"
         );
+    }
+}
+
+/// Last, for it takes longer than anything else.
+fn set_down<'a>(wills: impl Iterator<Item = &'a Will>, kernel: &OwnedFd) {
+    for request in wills.filter_map(|will| will.device_down.as_ref()) {
+        if let Err(error) = send(kernel, request, SendFlags::empty()) {
+            tracing::error!(%error, "cannot ask the kernel to set a device down");
+        }
     }
 }
 

@@ -40,6 +40,7 @@ enum Order {
         route_removals: Vec<Vec<u8>>,
         addresses: Vec<IpAddr>,
         farewells: Vec<(SocketAddr, Vec<u8>)>,
+        device_down: Option<Vec<u8>>,
         seal: Option<SealOrder>,
     },
     /// Forget what was said of this virtual router.

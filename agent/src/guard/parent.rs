@@ -125,6 +125,7 @@ impl Executor for Guard {
             route_removals: will.route_removals.clone(),
             addresses: will.addresses.clone(),
             farewells: will.farewells.iter().map(|f| (f.to, f.message.clone())).collect(),
+            device_down: will.device_down.clone(),
             seal: will.seal.as_ref().map(|seal| SealOrder {
                 id: seal.key.id(),
                 secret: seal.key.secret().to_vec(),

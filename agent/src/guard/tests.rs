@@ -42,7 +42,8 @@ const SILENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 fn arm(guard: &Guard, router: RouterId, patience: Duration) {
     let (route_removals, addresses) = (Vec::new(), Vec::new());
     let farewells = vec![farewell(vec![1])];
-    let will = Will { route_removals, addresses, farewells, seal: None, patience };
+    let will =
+        Will { route_removals, addresses, farewells, device_down: None, seal: None, patience };
     let socket = tempfile::tempfile().expect("a descriptor");
     guard.arm(router, &will, socket.as_fd());
 }
@@ -76,6 +77,7 @@ fn the_largest_virtual_router_fits_one_order() {
         route_removals: vec![vec![255; 120]; 64],
         addresses: addresses.collect(),
         farewells: vec![farewell(vec![255; 8 + 255 * 16]); 4],
+        device_down: Some(vec![255; 32]),
         seal: None,
         patience: PATIENCE,
     };

@@ -8,7 +8,7 @@ mod report;
 mod start;
 mod steps;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use vrrp::Role;
+use vrrp::linux::Netlink;
 
 pub(crate) use start::run;
 
@@ -147,6 +148,7 @@ impl Supervisor {
         }
         // Its end lets go of addresses that are still held.
         self.engine = None;
+        remove_devices(&BTreeSet::new());
         self.sysctls.restore();
         ExitCode::SUCCESS
     }
@@ -339,6 +341,14 @@ impl Supervisor {
             let _ = sender.send(inner).await;
         });
         task.abort_handle()
+    }
+}
+
+/// Those of our devices that no virtual router needs: none of them has an address. It takes the kernel a while, so the
+/// VRRP thread leaves it to us.
+fn remove_devices(needed: &BTreeSet<String>) {
+    if let Err(error) = Netlink::open().and_then(|mut netlink| netlink.remove_devices(needed)) {
+        tracing::error!(%error, "cannot remove devices that nobody needs");
     }
 }
 

@@ -5,8 +5,8 @@
 
 use tokio::sync::oneshot;
 
-use super::Supervisor;
 use super::start::{read_source, require_privileges, router_settings};
+use super::{Supervisor, remove_devices};
 use crate::check;
 use crate::config::{Change, Config, Diagnostics, Source, diff};
 use crate::control::Reply;
@@ -113,6 +113,7 @@ impl Supervisor {
         if let Err(error) = result {
             tracing::error!(%error, "cannot configure virtual routers");
         }
+        remove_devices(&self.config.devices());
         if self.coordinator.routers_are_started() {
             engine.start_routers().await;
         }

@@ -137,12 +137,15 @@ async fn open_listeners(binds: &[Bind], threads: usize) -> Result<Listeners, Vec
 /// Addresses that a crash left behind would make two holders once the peer takes over.
 fn remove_leftovers() {
     match Netlink::open().and_then(|mut netlink| netlink.remove_tagged()) {
-        Ok(Leftovers { routes, addresses }) => {
+        Ok(Leftovers { routes, addresses, devices }) => {
             if routes > 0 {
                 tracing::warn!(routes, "removed routes that an earlier haagent left");
             }
             for address in addresses {
                 tracing::warn!(%address, "removed an address that an earlier haagent left");
+            }
+            for device in devices {
+                tracing::warn!(device, "removed a device that an earlier haagent left");
             }
         }
         Err(error) => tracing::error!(%error, "cannot look for addresses that were left"),

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use super::ConfigError;
 use crate::auth::Auth;
+use crate::family::Family;
+use crate::mac::Mac;
 use crate::route::{ROUTES_MAX, Route};
 use crate::types::{Interval, Priority, Vrid};
 
@@ -20,6 +22,7 @@ pub struct LinkConfig {
     routes: Vec<Route>,
     version: Version,
     checks_duplicates: bool,
+    has_virtual_mac: bool,
 }
 
 impl LinkConfig {
@@ -44,6 +47,7 @@ impl LinkConfig {
             routes: Vec::new(),
             version: Version::V3 { checksum: Checksum::Auto },
             checks_duplicates: false,
+            has_virtual_mac: false,
         })
     }
 
@@ -99,6 +103,20 @@ impl LinkConfig {
     #[must_use]
     pub fn checks_duplicates(&self) -> bool {
         self.checks_duplicates
+    }
+
+    /// The same, but the addresses have the [MAC of the virtual router](Mac::of_virtual_router), not that of the
+    /// interface.
+    #[must_use]
+    pub fn with_virtual_mac(self) -> Self {
+        Self { has_virtual_mac: true, ..self }
+    }
+
+    /// The MAC of the addresses, if it is not that of the interface (RFC 9568 §7.3).
+    #[must_use]
+    pub fn virtual_mac(&self) -> Option<Mac> {
+        let family = Family::of(self.source);
+        self.has_virtual_mac.then(|| Mac::of_virtual_router(family, self.vrid))
     }
 
     /// Names the virtual router on the link.

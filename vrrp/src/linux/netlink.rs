@@ -3,6 +3,7 @@
 //! The kernel carries a request out while it is being sent, so nothing here waits: the answers are there when `send`
 //! returns. Many addresses go into one message.
 
+use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -31,7 +32,7 @@ const BATCH_MAX: usize = 64;
 const REPLY_MAX: usize = 32 * 1024;
 
 const NO_SUCH_ROUTE: i32 = 3;
-const NO_SUCH_DEVICE: i32 = 19;
+pub(super) const NO_SUCH_DEVICE: i32 = 19;
 const NO_SUCH_ADDRESS: i32 = 99;
 
 /// What an earlier haagent left, and was removed.
@@ -41,6 +42,8 @@ pub struct Leftovers {
     pub routes: usize,
     /// The addresses.
     pub addresses: Vec<IpAddr>,
+    /// The names of devices with a virtual MAC.
+    pub devices: Vec<String>,
 }
 
 /// A netlink socket for requests.
@@ -180,10 +183,10 @@ impl Netlink {
         }
     }
 
-    /// Removes every route and every address of this host that carries our tag.
+    /// Removes every route, every address and every device of this host that carries our tag.
     ///
     /// # Errors
-    /// What the kernel answered; the addresses are tried even if the routes are refused.
+    /// What the kernel answered; addresses and devices are tried even if the routes are refused.
     pub fn remove_tagged(&mut self) -> io::Result<Leftovers> {
         let routes = self.remove_tagged_routes();
         let mut addresses = Vec::new();
@@ -193,7 +196,8 @@ impl Netlink {
                 addresses.push(address);
             }
         }
-        Ok(Leftovers { routes: routes?, addresses })
+        let devices = self.remove_devices(&BTreeSet::new());
+        Ok(Leftovers { routes: routes?, addresses, devices: devices? })
     }
 
     fn remove_tagged_routes(&mut self) -> io::Result<usize> {
@@ -224,7 +228,7 @@ impl Netlink {
     }
 
     /// Makes one request, and waits for its answer.
-    fn request(&mut self, request: RouteNetlinkMessage, flags: u16) -> io::Result<()> {
+    pub(super) fn request(&mut self, request: RouteNetlinkMessage, flags: u16) -> io::Result<()> {
         let mut bytes = Vec::new();
         self.put(&mut bytes, request, flags | NLM_F_ACK);
         self.send(&bytes)?;
@@ -324,7 +328,10 @@ impl Netlink {
     }
 
     /// Everything that the kernel answers to a request for a list.
-    fn dump(&mut self, request: RouteNetlinkMessage) -> io::Result<Vec<RouteNetlinkMessage>> {
+    pub(super) fn dump(
+        &mut self,
+        request: RouteNetlinkMessage,
+    ) -> io::Result<Vec<RouteNetlinkMessage>> {
         let mut bytes = Vec::new();
         self.put(&mut bytes, request, NLM_F_DUMP);
         self.send(&bytes)?;

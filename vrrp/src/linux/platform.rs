@@ -1,5 +1,6 @@
 //! One interface as the platform of one link: events from its sockets and from the kernel, orders to them.
 
+mod place;
 mod readiness;
 
 use std::collections::BTreeSet;
@@ -9,9 +10,11 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::device::Device;
 use super::frames::{Claim, FrameSocket};
 use super::host::Host;
 use super::interfaces::{Interface, Watch};
+use super::macvlan::down_request;
 use super::peers::{Heard, Peers};
 use super::route::route_removal_request;
 use super::routes::Routes;
@@ -27,6 +30,8 @@ use crate::peering::Peering;
 use crate::platform::{Parting, Platform, Waiting};
 use crate::route::Route;
 use crate::types::{LinkId, Vrid};
+
+use place::changed;
 
 /// Pause before sockets that could not be opened are tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -50,9 +55,11 @@ pub struct Linux<E> {
     /// What of the interface has been told already.
     told: Interface,
     sockets: Option<Sockets>,
+    /// What has the addresses, if not the interface.
+    device: Option<Device>,
     /// Addresses that we added: kernels before 5.18 do not keep the tag.
     added: BTreeSet<IpAddr>,
-    /// On the interface with this index, whatever it is called by now.
+    /// On the interface or device with this index, whatever it is called by now.
     added_on: Option<u32>,
     routes: Routes,
     /// Addresses that nobody else should claim.
@@ -103,6 +110,7 @@ impl<E: Executor> Linux<E> {
             watch,
             told,
             sockets: None,
+            device: None,
             added: BTreeSet::new(),
             added_on: None,
             routes: Routes::default(),
@@ -116,6 +124,12 @@ impl<E: Executor> Linux<E> {
 
     const fn family(&self) -> Family {
         Family::of(self.wanted_source)
+    }
+
+    fn rearm(&mut self) {
+        if let (Some(_), Some(parting)) = (self.armed, self.parting.take()) {
+            self.arm(&parting);
+        }
     }
 
     /// From now on claims of these addresses and of those that are here are told.
@@ -137,9 +151,7 @@ impl<E: Executor> Linux<E> {
     /// Speaks with other peers, or otherwise, from now on.
     fn use_new_peering(&mut self) {
         self.peers.update();
-        if let (Some(_), Some(parting)) = (self.armed, self.parting.take()) {
-            self.arm(&parting);
-        }
+        self.rearm();
     }
 
     fn index(&self) -> Result<u32, String> {
@@ -178,6 +190,7 @@ impl<E: Executor> Platform for Linux<E> {
                     Err(error) => tracing::debug!(%error, "cannot receive"),
                 },
                 () = self.watch.changed() => {}
+                () = changed(&mut self.device) => {}
                 () = self.routes.lost(index) => return Event::RoutesLost { link: self.link },
                 () = self.peers.changed() => self.use_new_peering(),
                 claim = sockets.frames.claim() => {
@@ -203,8 +216,8 @@ impl<E: Executor> Platform for Linux<E> {
     }
 
     async fn add_addresses(&mut self, addresses: &[IpAddr], lease: Duration) -> Result<(), String> {
-        let index = self.index()?;
-        let present = self.watch.interface();
+        let index = self.open_device().await?;
+        let present = self.interface();
         // An address that somebody else configured is not ours to lease or to remove.
         let is_ours = |ip: &IpAddr| !present.has_foreign(ip) || self.added.contains(ip);
         let ours: Vec<_> = addresses.iter().copied().filter(is_ours).collect();
@@ -219,8 +232,9 @@ impl<E: Executor> Platform for Linux<E> {
     }
 
     async fn remove_addresses(&mut self, addresses: &[IpAddr]) -> Result<(), String> {
-        let present = self.watch.interface();
-        let Some(index) = self.added_on.or(present.index) else {
+        let present = self.interface();
+        let place = self.device.as_ref().map_or(present.index, Device::index);
+        let Some(index) = self.added_on.or(place) else {
             self.added.clear();
             return Ok(());
         };
@@ -228,11 +242,11 @@ impl<E: Executor> Platform for Linux<E> {
         let ours: Vec<_> = addresses.iter().copied().filter(is_ours).collect();
         self.added.retain(|ip| !ours.contains(ip));
         self.watch_for(&[]);
-        self.host
-            .netlink
-            .borrow_mut()
-            .remove(index, &ours)
-            .map_err(|error| format!("cannot remove {error} from `{}`", self.interface))
+        let removed = self.host.netlink.borrow_mut().remove(index, &ours);
+        if let Some(device) = self.device.as_mut().filter(|_| self.added.is_empty()) {
+            device.close();
+        }
+        removed.map_err(|error| format!("cannot remove {error} from `{}`", self.interface))
     }
 
     fn add_routes(&mut self, routes: &[Route], lease: Duration) -> Result<(), String> {
@@ -265,10 +279,10 @@ impl<E: Executor> Platform for Linux<E> {
     fn advertise(&mut self, advert: &Advertisement, form: ChecksumForm) -> Result<(), String> {
         let messages = self.peers.write(advert, form);
         let name = self.interface.clone();
-        let adverts = &self.sockets()?.adverts;
+        let sender = self.sender()?;
         let mut result = Err(format!("there is nobody to advertise to on `{name}`"));
         for (to, message) in messages {
-            let sent = adverts.send(&message, to);
+            let sent = sender.send(&message, to);
             let sent =
                 sent.map_err(|error| format!("cannot advertise to `{to}` on `{name}`: {error}"));
             // One peer that cannot be reached must not keep us from telling the others.
@@ -281,7 +295,7 @@ impl<E: Executor> Platform for Linux<E> {
     }
 
     fn announce(&mut self, addresses: &[IpAddr]) -> Result<(), String> {
-        let (name, mac) = (self.interface.clone(), self.watch.interface().mac);
+        let (name, mac) = (self.interface.clone(), self.mac());
         let sockets = self.sockets()?;
         for address in addresses {
             sockets
@@ -311,20 +325,26 @@ impl<E: Executor> Platform for Linux<E> {
             tracing::warn!(%error, "cannot arm the guard");
             return;
         }
-        let adverts = &self.sockets.as_ref().expect("opened above").adverts;
+        let place = self.device.as_ref().and_then(Device::index);
+        let sender = &self.sockets.as_ref().expect("opened above").adverts.sender;
         let messages = self.peers.prepare(&parting.farewell, parting.form).into_iter();
         let farewells =
-            messages.map(|(to, message)| Farewell { to: adverts.socket_address(to), message });
+            messages.map(|(to, message)| Farewell { to: sender.socket_address(to), message });
         let routes = parting.routes.iter().map(|route| route_removal_request(index, route));
         let will = Will {
             route_removals: routes.collect(),
             addresses: parting.addresses.clone(),
             farewells: farewells.collect(),
+            device_down: place.map(down_request),
             seal: self.peers.seal(),
             patience: parting.patience,
         };
+        let index = place.unwrap_or(index);
         let router = RouterId { index, family: self.family(), vrid: self.vrid };
-        self.executor.arm(router, &will, adverts.sender());
+        if let Some(elsewhere) = self.armed.filter(|armed| *armed != router) {
+            self.executor.disarm(elsewhere);
+        }
+        self.executor.arm(router, &will, sender.socket());
         self.armed = Some(router);
         self.parting = Some(parting.clone());
     }

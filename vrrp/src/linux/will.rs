@@ -18,6 +18,8 @@ pub struct Will {
     pub addresses: Vec<IpAddr>,
     /// The advertisement with priority 0, for each destination.
     pub farewells: Vec<Farewell>,
+    /// A netlink request that comes last: it sets the device down that had the addresses, if they had one of their own.
+    pub device_down: Option<Vec<u8>>,
     /// What is to be done to the farewells before they are sent.
     pub seal: Option<Seal>,
     /// Without a beat for this long the process counts as hung: as long as it takes until it would call itself late.
@@ -53,7 +55,7 @@ impl fmt::Debug for Farewell {
 /// A link of a virtual router among those of this host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RouterId {
-    /// The kernel's number of its interface.
+    /// The kernel's number of the interface or device that has its addresses.
     pub index: u32,
     /// The family of its addresses.
     pub family: Family,

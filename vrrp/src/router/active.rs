@@ -37,7 +37,8 @@ impl VirtualRouter {
                 ActiveState::begin(&self.config, now)
             };
             self.forget_conflicts();
-            for rival in self.rivals(&backup).collect::<Vec<_>>() {
+            let rivals = self.rivals(&backup).filter(|rival| !self.has_our_mac(rival));
+            for rival in rivals.collect::<Vec<_>>() {
                 self.note_conflict(rival, now);
                 active.on(rival.link).defend(now);
             }

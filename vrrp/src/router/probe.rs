@@ -4,6 +4,7 @@
 //! answer means depends on whose it is:
 //!
 //! - The router that was active: its kernel lives, but nobody advertises. We claim, and defend what we claimed.
+//!   With a virtual MAC nothing is to be defended: whoever answers, answers what we say.
 //! - Anybody else: an address that two hosts have serves nobody. We do not claim, and ask again in the next silence.
 //!
 //! A weaker router that is active answers rightfully, so who preempts does not ask.
@@ -133,6 +134,11 @@ impl VirtualRouter {
         *mac == virtual_mac || peer.is_some_and(has)
     }
 
+    /// Whether it has the virtual MAC, and so would we.
+    pub(super) fn has_our_mac(&self, Answer { link, mac, .. }: &Answer) -> bool {
+        self.config.link(*link).virtual_mac() == Some(*mac)
+    }
+
     /// The silence begins anew.
     pub(super) fn refuse(&mut self, mut backup: BackupState, stranger: Answer, now: Instant) {
         self.note_conflict(stranger, now);
@@ -166,9 +172,13 @@ impl VirtualRouter {
         if !is_settled || !self.is_ours(&claim) {
             return;
         }
-        self.note_conflict(claim, now);
+        // A router that is active, too, says the same as we do, and advertisements settle which of us stays. Switches
+        // learn from both.
+        if !self.has_our_mac(&claim) {
+            self.note_conflict(claim, now);
+            active.on(claim.link).defend(now);
+        }
         let holding = active.on(claim.link);
-        holding.defend(now);
         holding.announcements.contradict(now);
         if holding.announcements.take_due(now) {
             self.announce(claim.link);

@@ -90,6 +90,7 @@ fn routers() -> impl Strategy<Value = Vec<Router>> {
                     strongest_other: None,
                     interval: if fast { Interval::DEFAULT } else { Interval::MAX_V3 },
                     preempt: Preempt::Never,
+                    virtual_mac: false,
                     checks_duplicates: true,
                     group,
                     version: Version::V3 { checksum: Checksum::Auto },

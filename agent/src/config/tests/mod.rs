@@ -20,6 +20,7 @@ mod tracks;
 mod unicast;
 mod values;
 mod virtual_addresses;
+mod virtual_macs;
 
 use super::{Cidr, Config, NodeChoice, Source, load};
 use crate::host::{HostFacts, Interface};

@@ -16,6 +16,7 @@ mod routes;
 mod tracks;
 mod transports;
 mod versions;
+mod virtual_macs;
 
 use std::num::NonZeroUsize;
 
@@ -41,6 +42,7 @@ pub(super) fn validate(
     routers::check(file, this, host, problems);
     priorities::check(file, problems);
     versions::check(file, problems);
+    virtual_macs::check(file, problems);
     groups::check(file, problems);
     routes::check(file, host, problems);
     hooks::check(file, problems);

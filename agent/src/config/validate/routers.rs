@@ -50,6 +50,7 @@ pub(super) fn router(file: &File, table: &RouterTable, node: &NodeTable) -> Opti
         interval: *table.advert_interval.get_ref(),
         preempt: *table.preempt.get_ref(),
         group: table.group.as_ref().map(|group| group.get_ref().clone()),
+        virtual_mac: *table.virtual_mac.get_ref(),
         checks_duplicates: *table.duplicate_check.get_ref(),
         version: versions::version(table),
         hooks: hooks::hooks(table)?,

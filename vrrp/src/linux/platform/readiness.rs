@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::place::refused;
 use super::{Linux, Sockets};
 use crate::event::{Event, LinkState};
 use crate::family::Family;
@@ -15,11 +16,14 @@ impl<E: Executor> Linux<E> {
     /// The difference between the interface as it is and as it was told.
     pub(super) fn news(&mut self) -> Option<Event> {
         let id = self.link;
-        let now = self.watch.interface();
+        let now = self.interface();
         if now.index != self.told.index {
             // Another interface of the same name: down first, so that everything is set up again.
             self.sockets = None;
             self.source = None;
+            if let Some(device) = &mut self.device {
+                device.forget();
+            }
             self.told = Interface { link: LinkState::Down, ..now };
             return Some(Event::Link { link: id, state: LinkState::Down });
         }
@@ -102,6 +106,11 @@ impl<E: Executor> Linux<E> {
             let name = &self.interface;
             let index = self.index()?;
             let source = self.source.ok_or_else(|| format!("`{name}` has no address"))?;
+            if let Some(device) = &mut self.device {
+                device
+                    .make(&mut self.host.netlink.borrow_mut(), index)
+                    .map_err(|error| refused(name, &error))?;
+            }
             let transport = &self.peers.peering().transport;
             let adverts = AdvertSocket::open(name, index, source, self.vrid, transport);
             let adverts = adverts.map_err(|error| {

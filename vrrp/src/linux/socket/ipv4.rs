@@ -19,11 +19,10 @@ pub(super) fn receiver(interface: &str, index: u32, local: Ipv4Addr) -> io::Resu
     Ok(receiver)
 }
 
-/// Bears the source. Refused while the interface does not have it.
+/// Bears the source. Refused while the host does not have it.
 pub(super) fn sender(interface: &str, source: Ipv4Addr) -> io::Result<Socket> {
     let sender = raw_socket(Domain::IPV4, interface)?;
     sender.bind(&SocketAddrV4::new(source, 0).into())?;
-    sender.set_multicast_if_v4(&source)?;
     sender.set_multicast_loop_v4(false)?;
     sender.set_multicast_ttl_v4(TTL)?;
     sender.set_ttl_v4(TTL)?;

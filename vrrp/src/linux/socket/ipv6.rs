@@ -22,7 +22,17 @@ pub(super) fn receiver(interface: &str, index: u32, local: Ipv6Addr) -> io::Resu
 
 /// Bears the source. Refused while the interface does not have it.
 pub(super) fn sender(interface: &str, index: u32, source: Ipv6Addr) -> io::Result<Socket> {
+    bind(raw_socket(Domain::IPV6, interface)?, index, source)
+}
+
+/// Bears the source, which another interface has.
+pub(super) fn sender_for(interface: &str, index: u32, source: Ipv6Addr) -> io::Result<Socket> {
     let sender = raw_socket(Domain::IPV6, interface)?;
+    sender.set_freebind_v6(true)?;
+    bind(sender, index, source)
+}
+
+fn bind(sender: Socket, index: u32, source: Ipv6Addr) -> io::Result<Socket> {
     sender.bind(&SocketAddrV6::new(source, 0, 0, index).into())?;
     sender.set_multicast_if_v6(index)?;
     sender.set_multicast_loop_v6(false)?;

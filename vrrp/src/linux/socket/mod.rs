@@ -30,7 +30,13 @@ const QUEUE_PRIORITY: u32 = 6;
 #[derive(Debug)]
 pub(super) struct AdvertSocket {
     pub(super) receiver: Receiver,
-    sender: Socket,
+    pub(super) sender: AdvertSender,
+}
+
+/// Sends advertisements out of one interface.
+#[derive(Debug)]
+pub(super) struct AdvertSender {
+    socket: Socket,
     index: u32,
 }
 
@@ -48,26 +54,51 @@ impl AdvertSocket {
             Transport::Unicast(_) => source,
         };
         let receiver = Receiver::open(interface, index, local, vrid)?;
-        let sender = match source {
-            IpAddr::V4(source) => ipv4::sender(interface, source)?,
-            IpAddr::V6(source) => ipv6::sender(interface, index, source)?,
-        };
-        sender.set_priority(QUEUE_PRIORITY)?;
-        sender.set_recv_buffer_size(0)?;
-        Ok(Self { receiver, sender, index })
+        Ok(Self { receiver, sender: AdvertSender::open(interface, index, source)? })
+    }
+}
+
+impl AdvertSender {
+    /// What is sent bears `source`. Refused while the interface does not have it.
+    fn open(interface: &str, index: u32, source: IpAddr) -> io::Result<Self> {
+        Self::new(
+            index,
+            match source {
+                IpAddr::V4(source) => ipv4::sender(interface, source)?,
+                IpAddr::V6(source) => ipv6::sender(interface, index, source)?,
+            },
+        )
+    }
+
+    /// What is sent out of this interface bears the source of another one.
+    pub(super) fn open_for(interface: &str, index: u32, source: IpAddr) -> io::Result<Self> {
+        Self::new(
+            index,
+            match source {
+                // The host has it: that suffices.
+                IpAddr::V4(source) => ipv4::sender(interface, source)?,
+                IpAddr::V6(source) => ipv6::sender_for(interface, index, source)?,
+            },
+        )
+    }
+
+    fn new(index: u32, socket: Socket) -> io::Result<Self> {
+        socket.set_priority(QUEUE_PRIORITY)?;
+        socket.set_recv_buffer_size(0)?;
+        Ok(Self { socket, index })
     }
 
     pub(super) fn send(&self, message: &[u8], destination: IpAddr) -> io::Result<()> {
-        self.sender.send_to(message, &self.socket_address(destination).into())?;
+        self.socket.send_to(message, &self.socket_address(destination).into())?;
         Ok(())
     }
 
-    /// The socket that sends, for the process that says goodbye when this one dies.
-    pub(super) fn sender(&self) -> BorrowedFd<'_> {
-        self.sender.as_fd()
+    /// The socket, for the process that says goodbye when this one dies.
+    pub(super) fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 
-    /// How [`sender`](Self::sender) is told where to send: over IPv6 with the interface.
+    /// How [`socket`](Self::socket) is told where to send: over IPv6 with the interface.
     pub(super) fn socket_address(&self, destination: IpAddr) -> SocketAddr {
         match destination {
             IpAddr::V4(destination) => SocketAddrV4::new(destination, 0).into(),
