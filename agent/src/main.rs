@@ -29,6 +29,7 @@ mod status;
 mod supervisor;
 mod sysctl;
 mod track;
+mod virtual_mac;
 mod worker;
 
 use std::fmt::Display;

@@ -110,6 +110,9 @@ pub(crate) struct RouterStatus {
     /// Held like them and not advertised.
     #[serde(default)]
     pub(crate) excluded: Vec<IpAddr>,
+    /// The MAC of its addresses, if it is not that of the interface.
+    #[serde(default)]
+    pub(crate) virtual_mac: Option<VirtualMacStatus>,
     /// Why it does not become active though nobody else is.
     #[serde(default)]
     pub(crate) claim_refused: Option<String>,
@@ -142,6 +145,16 @@ pub(crate) struct PeerStatus {
     pub(crate) last_advert_ms: u64,
     pub(crate) advert_interval_ms: u64,
     pub(crate) checksum: String,
+}
+
+/// A MAC that is the same on every box.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct VirtualMacStatus {
+    pub(crate) mac: String,
+    /// What has it while the router is active.
+    pub(crate) device: String,
+    /// Whether a host was seen to answer it since the router became active: `null` while that is not known.
+    pub(crate) answered: Option<bool>,
 }
 
 /// An advertisement that must not count.
@@ -260,6 +273,14 @@ impl Display for RouterStatus {
             writeln!(f, "  link: down")?;
         }
         writeln!(f, "  addresses: {}", list(&self.addresses))?;
+        if let Some(VirtualMacStatus { mac, device, answered }) = &self.virtual_mac {
+            let answered = match answered {
+                Some(true) => ", answered",
+                Some(false) => ", not answered",
+                None => "",
+            };
+            writeln!(f, "  virtual MAC: {mac} on {device}{answered}")?;
+        }
         if !self.excluded.is_empty() {
             writeln!(f, "  not advertised: {} more", self.excluded.len())?;
         }

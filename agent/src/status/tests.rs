@@ -49,6 +49,11 @@ fn report() -> StatusReport {
             tracks: vec![good_track()],
             addresses: vec!["192.0.2.1".parse().expect("an address")],
             excluded: vec!["192.0.2.4".parse().expect("an address")],
+            virtual_mac: Some(VirtualMacStatus {
+                mac: "00:00:5e:00:01:33".to_owned(),
+                device: "v4-51-eth0".to_owned(),
+                answered: Some(true),
+            }),
             claim_refused: None,
             routes: vec!["0.0.0.0/0 via 192.0.2.254".to_owned()],
             advert_interval_ms: 100,
@@ -125,6 +130,7 @@ virtual router web: active
   eth0, vrid 51, priority 150, advert every 100 ms
   group: edge
   addresses: 192.0.2.1
+  virtual MAC: 00:00:5e:00:01:33 on v4-51-eth0, answered
   not advertised: 1 more
   routes: 0.0.0.0/0 via 192.0.2.254
   peer: 192.0.2.3, priority 100, last advert 61 s ago

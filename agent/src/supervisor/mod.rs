@@ -7,6 +7,7 @@ mod reload;
 mod report;
 mod start;
 mod steps;
+mod trials;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -22,6 +23,7 @@ use vrrp::Role;
 use vrrp::linux::Netlink;
 
 pub(crate) use start::run;
+use trials::Trying;
 
 use crate::bind::Listeners;
 use crate::config::{Config, NodeChoice, RouterKey, Source};
@@ -32,6 +34,7 @@ use crate::guard::parent::GuardProcess;
 use crate::hooks::{self, Hooks};
 use crate::overhear::Overheard;
 use crate::sysctl::Sysctls;
+use crate::virtual_mac::Reach;
 use crate::worker::parent::{Happening, Worker};
 use crate::worker::{Event, KnownServer, Report};
 
@@ -66,6 +69,8 @@ enum Inner {
     RespawnGuard,
     /// The hooks that come before a stop are done, or late.
     Prepared,
+    /// A virtual MAC was tried.
+    Reach(RouterKey, Reach),
 }
 
 struct Supervisor {
@@ -90,6 +95,9 @@ struct Supervisor {
     overheard: Overheard,
     /// The roles at the last look, to see who stopped to be active.
     roles: BTreeMap<RouterKey, Role>,
+
+    /// Of the virtual MACs that are in use.
+    trials: BTreeMap<RouterKey, Trying>,
 
     worker: Option<Worker>,
     generation: u64,
@@ -165,6 +173,11 @@ impl Supervisor {
             Inner::Notice(notice) => self.notice(notice).await,
             Inner::ReportOverdue => self.answer_status_calls().await,
             Inner::RespawnGuard => self.spawn_guard().await,
+            Inner::Reach(key, reach) => {
+                if let Some(trying) = self.trials.get_mut(&key) {
+                    trying.reach = reach;
+                }
+            }
             Inner::Prepared if self.coordinator.is_stopping() => {}
             Inner::Prepared => self.notice(Notice::Terminate).await,
         }
@@ -298,6 +311,7 @@ impl Supervisor {
     async fn look_at_roles(&mut self) {
         let Some(engine) = &self.engine else { return };
         let statuses = engine.statuses().borrow().clone();
+        self.try_virtual_macs(&statuses);
         let now = roles(&statuses);
         let lost: Vec<IpAddr> = statuses
             .iter()

@@ -16,8 +16,9 @@ use crate::hooks::Hooks;
 use crate::status::{
     ConfigStatus, ConflictStatus, CounterStatus, GuardStatus, MismatchStatus, OtherStatus,
     PeerStatus, RefusalStatus, RouterStatus, SCHEMA, StatusReport, TrackStatus, TransitionStatus,
-    WorkerState, WorkerStatus, date_time, way_out_of_refusal,
+    VirtualMacStatus, WorkerState, WorkerStatus, date_time, way_out_of_refusal,
 };
+use crate::virtual_mac::Reach;
 use crate::worker::ServerHealth;
 
 impl Supervisor {
@@ -93,7 +94,9 @@ impl Supervisor {
         routers
             .filter_map(|router| {
                 let status = statuses.get(&router.key())?;
-                Some(router_status(router, status, tracker(router), now))
+                let mut shown = router_status(router, status, tracker(router), now);
+                shown.virtual_mac = self.virtual_mac(router, status);
+                Some(shown)
             })
             .collect()
     }
@@ -114,6 +117,37 @@ impl Supervisor {
             }
         }
         problems
+    }
+
+    fn virtual_mac(
+        &self,
+        router: &Router,
+        status: &engine::RouterStatus,
+    ) -> Option<VirtualMacStatus> {
+        let trying = self.trials.get(&router.key());
+        Some(VirtualMacStatus {
+            mac: status.config().virtual_mac()?.to_string(),
+            device: router.device()?,
+            answered: trying.and_then(|trying| match trying.reach {
+                Reach::Unknown => None,
+                Reach::Answered => Some(true),
+                Reach::Unanswered(_) => Some(false),
+            }),
+        })
+    }
+
+    /// Virtual MACs that hosts do not answer.
+    fn virtual_mac_problems(&self) -> impl Iterator<Item = String> {
+        self.config.routers.iter().filter_map(|router| {
+            let Reach::Unanswered(host) = self.trials.get(&router.key())?.reach else {
+                return None;
+            };
+            Some(format!(
+                "virtual router {}: {host} answers this box and not its virtual MAC\n\
+                 hint: something lets one MAC through only: permit others, or `virtual_mac = false`",
+                router.name
+            ))
+        })
     }
 
     fn problems(&self, routers: &[RouterStatus]) -> Vec<String> {
@@ -165,6 +199,7 @@ impl Supervisor {
             }
         }
         problems.extend(self.hook_problems(routers));
+        problems.extend(self.virtual_mac_problems());
         for backend in &self.report.backends {
             if !backend.servers.iter().any(|server| server.health == ServerHealth::Up) {
                 problems.push(format!("backend {} has no server that is up", backend.name));
@@ -209,6 +244,7 @@ fn router_status(
             .map(|tracked| TrackStatus::new(tracked, now))
             .collect(),
         addresses: config.addresses().to_vec(),
+        virtual_mac: None,
         excluded: router.excluded.iter().map(|cidr| cidr.address).collect(),
         claim_refused: group.refusal.clone(),
         routes: config.routes().iter().map(ToString::to_string).collect(),

@@ -86,6 +86,7 @@ pub(crate) fn run(options: Options) -> Result<ExitCode, String> {
             sysctls,
             overheard: Overheard::default(),
             roles: BTreeMap::new(),
+            trials: BTreeMap::new(),
             worker: None,
             generation: 0,
             heartbeats_missed: 0,
