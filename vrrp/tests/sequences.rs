@@ -13,7 +13,7 @@ use vrrp::{
     Version, VirtualRouter, Vrid,
 };
 
-use crate::subject::{advert, epoch, host_on, in_short, interval, ms};
+use crate::subject::{advert, epoch, host_on, in_short, interval, ms, understands};
 
 /// One step: time passes, something happens.
 #[derive(Clone, Debug)]
@@ -240,14 +240,7 @@ impl Model {
     fn is_unheard(&self, event: &Event) -> bool {
         let Event::Advertisement { link, source, advert, form, .. } = event else { return false };
         let Some(settings) = self.router.config().links().get(link.index()) else { return false };
-        let is_understood = match (settings.version(), form) {
-            (Version::V2 { auth }, ChecksumForm::Rfc3768(heard)) => {
-                auth == *heard && advert.interval == settings.interval()
-            }
-            (Version::V2 { .. }, _) | (Version::V3 { .. }, ChecksumForm::Rfc3768(_)) => false,
-            (Version::V3 { .. }, _) => true,
-        };
-        !is_understood || advert.vrid != settings.vrid() || *source == self.router.source(*link)
+        !understands(settings, advert, *form) || *source == self.router.source(*link)
     }
 
     fn perform(&mut self, action: &Action) -> Result<(), TestCaseError> {

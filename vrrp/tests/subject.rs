@@ -141,6 +141,19 @@ pub fn advert(source: u8, priority: u8) -> Heard {
     }
 }
 
+/// Whether a router with these settings may listen to the advertisement: of its VRID, in its version and, in version 2,
+/// with its authentication and interval.
+pub fn understands(settings: &LinkConfig, advert: &Advertisement, form: ChecksumForm) -> bool {
+    let speaks_alike = match (settings.version(), form) {
+        (Version::V2 { auth }, ChecksumForm::Rfc3768(heard)) => {
+            auth == heard && advert.interval == settings.interval()
+        }
+        (Version::V2 { .. }, _) | (Version::V3 { .. }, ChecksumForm::Rfc3768(_)) => false,
+        (Version::V3 { .. }, _) => true,
+    };
+    speaks_alike && advert.vrid == settings.vrid()
+}
+
 /// The first link is so now.
 pub fn link_is(state: LinkState) -> Event {
     Event::Link { link: LinkId::FIRST, state }

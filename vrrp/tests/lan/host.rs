@@ -4,7 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use vrrp::{Event, Health, LinkId, Role, RouterConfig, VirtualRouter};
+use vrrp::{
+    Event, Health, LinkConfig, LinkId, Reason, Role, RouterConfig, Transition, VirtualRouter,
+};
+
+use crate::subject::understands;
 
 pub struct Host {
     /// What the process is told when it is started.
@@ -74,7 +78,7 @@ pub struct Record {
     /// The process was told that a check fails.
     pub unhealthy: bool,
     pub transitions: usize,
-    /// The settings have changed since a release was heard.
+    /// The settings or the priority have changed since a release was heard.
     pub is_doubtful: bool,
     pub reloads: usize,
 }
@@ -175,6 +179,27 @@ impl Host {
         matches!(event, Event::Consent { number, answer: Ok(()) } if Some(*number) == asked)
     }
 
+    /// Whether it is said by a router of another election.
+    pub fn is_strange(&self, event: &Event) -> bool {
+        let Event::Advertisement { link, advert, form, .. } = event else { return false };
+        let settings = self.config().links().get(link.index());
+        settings.is_some_and(|settings| !understands(settings, advert, *form))
+    }
+
+    /// Whether two hosts speak the same version on a link that both are on.
+    pub fn speaks_as(&self, other: &Self, link: LinkId) -> bool {
+        let version = |host: &Self| host.config().links().get(link.index()).map(number);
+        version(self) == version(other)
+    }
+
+    /// Whether it became another participant after this transition.
+    pub fn restarted_since(&self, before: &Option<Transition>) -> bool {
+        let last = self.router.last_transition();
+        last.is_some_and(|last| {
+            last.reason == Reason::Reconfigured && Some(last) != before.as_ref()
+        })
+    }
+
     /// Whether the settings in force have this link.
     pub fn has(&self, link: LinkId) -> bool {
         link.index() < self.config().links().len()
@@ -240,6 +265,10 @@ impl Host {
     pub fn shares_an_address(&self, other: &Self, link: LinkId) -> bool {
         self.held.keys().any(|place| place.0 == link && other.held.contains_key(place))
     }
+}
+
+fn number(link: &LinkConfig) -> u8 {
+    link.version().number()
 }
 
 fn is_packet(event: &Event) -> bool {

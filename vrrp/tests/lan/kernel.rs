@@ -9,10 +9,10 @@ use vrrp::{
     Priority, Version, Vrid,
 };
 
+use super::habits::address_on;
 use super::host::{Place, Process};
 use super::laws::{Law, law};
 use super::network::LEASE_LATE_MAX;
-use super::plan::address_on;
 use super::queue::What;
 use super::world::World;
 
@@ -230,10 +230,6 @@ fn group_of(source: IpAddr) -> IpAddr {
 /// The address of a router that is none of ours.
 fn alien_on(source: IpAddr, link: LinkId) -> IpAddr {
     address_on(Family::of(source), link, ALIEN)
-}
-
-pub fn is_alien(source: IpAddr, link: LinkId) -> bool {
-    source == alien_on(source, link)
 }
 
 const ALIEN: u8 = 200;

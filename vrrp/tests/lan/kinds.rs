@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use vrrp::{Event, Reason};
 
-/// All that [`kind`] can say but for `Reconfigured`, which no schedule asks for; and what else must have happened.
-pub const KINDS: [&str; 19] = [
+/// All that [`kind`] can say, and what else must have happened.
+pub const KINDS: [&str; 20] = [
     CONSENTED,
     "fault",
     "healthy",
@@ -16,6 +16,7 @@ pub const KINDS: [&str; 19] = [
     OTHER_LINKS,
     "preempted",
     READ_LATE,
+    "reconfigured",
     REFUSED,
     "released",
     "retry",

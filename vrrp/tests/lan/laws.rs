@@ -20,10 +20,10 @@ use std::time::{Duration, Instant};
 use vrrp::router::TIME_TO_ASK_MAX;
 use vrrp::{Action, LinkId, Preempt, Priority, Reason, Role, Transition};
 
+use super::habits::{HOSTS_MAX, intervals};
 use super::host::{Host, Place};
 use super::kinds::kind;
 use super::network::{Network, WAKE_LATE_MAX};
-use super::plan::{HOSTS_MAX, intervals};
 use crate::subject::SECOND;
 
 pub type Law<T = ()> = Result<T, String>;
@@ -95,7 +95,8 @@ impl Laws {
             for (one, left) in hosts.iter().enumerate() {
                 for (other, right) in hosts.iter().enumerate().skip(one + 1) {
                     let able = |host: &Host| host.is_running() && host.carries(id);
-                    let together = able(left) && able(right) && network.connects(one, other);
+                    let connected = network.connects(one, other) && left.speaks_as(right, id);
+                    let together = able(left) && able(right) && connected;
                     // Ties are broken on the first link only.
                     let is_tie = left.config().priority() == right.config().priority();
                     let is_excused = is_tie && id != LinkId::FIRST;
@@ -199,7 +200,9 @@ impl Laws {
         let mut all = hosts.iter().flat_map(|host| intervals(host.config()));
         let all_alike = all.all(|interval| interval == self.interval_max);
         let are_perfect = networks.iter().all(Network::is_perfect);
-        let applies = all_alike && are_perfect && self.interval_max >= SECOND;
+        let are_one = links(networks)
+            .all(|(id, _)| hosts.iter().all(|host| host.speaks_as(&hosts[taker], id)));
+        let applies = all_alike && are_one && are_perfect && self.interval_max >= SECOND;
         for (index, host) in hosts.iter().enumerate() {
             let Some(stopped_at) = host.stopped_at.filter(|_| applies) else {
                 continue;
@@ -286,7 +289,7 @@ impl Laws {
             host.held
         );
         law!(
-            !host.record.unhealthy || host.router.role() == Role::Initialize,
+            !host.record.unhealthy || !matches!(host.router.role(), Role::Backup | Role::Active),
             "I1 who fails a check takes no part",
             "host {index} is {}",
             host.router.role()

@@ -6,6 +6,7 @@
 //! `HAAGENT_SEED=7 cargo test -p vrrp lan` replays one schedule and, if it breaks a law, leaves out all faults but
 //! those that it takes; `HAAGENT_SCHEDULES=100000` sets how many are run.
 
+mod habits;
 mod host;
 mod kernel;
 mod kinds;
@@ -28,10 +29,11 @@ use vrrp::router::CONSENT_BACKOFF;
 use vrrp::schedule::{REFRESH, SPACING};
 use vrrp::{InitializeState, Preempt, State};
 
+use habits::{CONSENT_WITHIN_MAX, PREEMPT_DELAY_MAX};
 use host::Host;
 use kinds::KINDS;
 use laws::{Law, Laws};
-use plan::{CONSENT_WITHIN_MAX, Fault, PREEMPT_DELAY_MAX, Plan, Round};
+use plan::{Fault, Plan, Round};
 use rng::Rng;
 use world::World;
 

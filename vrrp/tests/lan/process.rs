@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use vrrp::{Action, Event, Preempt, Priority, Role, State, Transition};
 
 use super::host::{Hooks, Host, Respect};
-use super::kernel::{STRANGER, is_alien};
+use super::kernel::STRANGER;
 use super::kinds::peculiarity;
 use super::laws::{Law, Laws, law};
 use super::network::WAKE_LATE_MAX;
@@ -22,10 +22,11 @@ struct Before {
     was_leaving: bool,
     /// The event asks for the settings in force.
     is_reload_same: bool,
+    priority: Priority,
     /// The event is the consent to what the router asks.
     agreed: bool,
     /// What the router said of itself, if the event must not change that.
-    of_alien: Option<State>,
+    of_strange: Option<State>,
 }
 
 impl World {
@@ -37,20 +38,23 @@ impl World {
             was_late: host.is_late(self.now),
             was_leaving: host.router.role() == Role::Leaving,
             is_reload_same: matches!(&event, Event::Reconfigure(c) if c == host.config()),
+            priority: host.config().priority(),
             agreed: host.agrees(&event),
-            of_alien: is_of_alien(&event).then(|| host.router.state().clone()),
+            of_strange: host.is_strange(&event).then(|| host.router.state().clone()),
         };
         if let Event::AddressLost { link, address } = event {
             host.lost.remove(&(link, address));
         }
-        let peculiarity = peculiarity(&event, before.agreed, before.of_alien.is_some());
+        let peculiarity = peculiarity(&event, before.agreed, before.of_strange.is_some());
         self.laws.seen.extend(peculiarity);
         let actions = host.router.handle(event.clone(), self.now);
         self.judge_transition(index, &event, &before, &actions)?;
         hear(&mut self.hosts[index], &event, self.now);
         self.judge_answer(index, &event, &before, &actions)?;
         self.ponder(index);
-        self.perform_all(index, actions, before.was_late)?;
+        // Under other settings an owner starts anew, whatever was before.
+        let is_late = before.was_late && !self.hosts[index].restarted_since(&before.transition);
+        self.perform_all(index, actions, is_late)?;
         match event {
             Event::AddressLost { link, address } => {
                 Laws::check_restored(&self.hosts[index], index, (link, address))
@@ -108,7 +112,7 @@ impl World {
         before: &Before,
         actions: &[Action],
     ) -> Law {
-        if let Some(state) = &before.of_alien {
+        if let Some(state) = &before.of_strange {
             let after = self.hosts[index].router.state();
             law!(
                 before.was_late || (actions.is_empty() && after == state),
@@ -121,8 +125,11 @@ impl World {
                 Laws::check_release(index, actions)?
             }
             Event::Health(health) => {
-                self.hosts[index].record.unhealthy = health.fault.is_some();
-                self.hosts[index].record.reloads += 1;
+                let host = &mut self.hosts[index];
+                host.record.unhealthy = health.fault.is_some();
+                host.record.reloads += 1;
+                // A router that did not count may count now.
+                host.record.is_doubtful |= host.router.config().priority() != before.priority;
                 if !(before.was_late || before.was_leaving) {
                     Laws::check_release(index, actions)?;
                 }
@@ -131,7 +138,6 @@ impl World {
                 let timeout = self.hosts[index].router.poll_timeout();
                 let record = &mut self.hosts[index].record;
                 record.reloads += 1;
-                // A router that did not count may count now.
                 record.is_doubtful |= !before.is_reload_same;
                 self.laws.know_interval(&self.hosts[index]);
                 law!(
@@ -255,7 +261,7 @@ impl World {
 fn hear(host: &mut Host, event: &Event, now: Instant) {
     match event {
         Event::Claimed { mac: STRANGER, .. } => host.record.stranger_at = Some(now),
-        Event::Advertisement { .. } if is_of_alien(event) => {}
+        Event::Advertisement { .. } if host.is_strange(event) => {}
         // Other settings, other silence.
         Event::Advertisement { .. } | Event::Reconfigure(_) => host.record.stranger_at = None,
         _ => {}
@@ -270,7 +276,7 @@ fn hear(host: &mut Host, event: &Event, now: Instant) {
     let Event::Advertisement { link, advert, waited, .. } = event else {
         return;
     };
-    if is_of_alien(event) {
+    if host.is_strange(event) {
         return;
     }
     host.record.on(*link).heard += 1;
@@ -295,10 +301,6 @@ fn hear(host: &mut Host, event: &Event, now: Instant) {
         host.record.on(*link).respect = Some(respect);
         host.record.on(*link).is_released = false;
     }
-}
-
-fn is_of_alien(event: &Event) -> bool {
-    matches!(event, Event::Advertisement { link, source, .. } if is_alien(*source, *link))
 }
 
 /// An event for the log.

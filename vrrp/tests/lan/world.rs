@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use vrrp::{Event, Health, LinkId, LinkState, RouterConfig, VirtualRouter};
 
+use super::habits::intervals;
 use super::host::{Hooks, Host, Process};
 use super::kinds::OTHER_LINKS;
 use super::laws::{Law, Laws, law};
 use super::measure::Measure;
 use super::network::Network;
-use super::plan::{Fault, intervals};
+use super::plan::Fault;
 use super::queue::{Scheduled, What};
 use super::rng::Rng;
 use crate::subject::{epoch, ms};
@@ -229,7 +230,11 @@ impl World {
                 }
             }
             Fault::Reload(index, config) => {
-                if config.links().len() == self.hosts[index].config_file.links().len() {
+                let speaks = |config: &RouterConfig| {
+                    config.links().iter().map(|link| link.version().number()).collect::<Vec<_>>()
+                };
+                // The others have the links and versions of the last file for all.
+                if speaks(&config) == speaks(&self.hosts[index].config_file) {
                     self.hosts[index].config_file = *config;
                     return self.reload(index);
                 }
