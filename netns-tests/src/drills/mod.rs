@@ -37,6 +37,7 @@ pub mod strangers;
 pub mod track;
 pub mod unicast;
 pub mod vip_deleted;
+pub mod virtual_mac;
 pub mod worker_crash;
 pub mod worker_loop;
 
@@ -83,6 +84,31 @@ pub const DRILLS: &[Drill] = &[
     Drill { name: "preempt", needs: &[], run: |binary| preempt::run(binary).boxed_local() },
     Drill { name: "cold_start", needs: &[], run: |b| cold_start::run(b).boxed_local() },
     Drill { name: "vip_deleted", needs: &[], run: |b| vip_deleted::run(b).boxed_local() },
+    Drill {
+        name: "virtual_mac",
+        needs: &[],
+        run: |b| virtual_mac::run(b, Family::Ipv4).boxed_local(),
+    },
+    Drill {
+        name: "virtual_mac_ipv6",
+        needs: &[],
+        run: |b| virtual_mac::run(b, Family::Ipv6).boxed_local(),
+    },
+    Drill {
+        name: "virtual_mac_killed",
+        needs: &[],
+        run: |b| virtual_mac::everything_killed(b).boxed_local(),
+    },
+    Drill {
+        name: "virtual_mac_refused",
+        needs: &[],
+        run: |b| virtual_mac::refused(b).boxed_local(),
+    },
+    Drill {
+        name: "virtual_mac_deleted",
+        needs: &[],
+        run: |b| virtual_mac::deleted(b).boxed_local(),
+    },
     Drill { name: "stale_vip", needs: &[], run: |binary| stale_vip::run(binary).boxed_local() },
     Drill {
         name: "duplicate",

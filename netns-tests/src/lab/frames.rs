@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 use tokio::net::UdpSocket;
 
 use super::node::{Node, Running};
@@ -38,11 +38,33 @@ impl Frames {
     /// # Errors
     /// When the kernel refuses.
     pub async fn listen(clock: Clock, node: &Node) -> Result<Self> {
+        Self::note(clock, node, open, Frame::is_of_interest).await
+    }
+
+    /// Listens on `node` to what it sends from the MACs of virtual routers (RFC 9568 §7.3), whatever that is.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub async fn from_virtual_macs(clock: Clock, node: &Node) -> Result<Self> {
+        let open = || -> Result<UdpSocket> {
+            let socket = open()?;
+            let filter = socket2::SockRef::from(&socket).attach_filter(&FROM_VIRTUAL_MACS);
+            filter.or_fail("cannot filter a packet socket").map(|()| socket)
+        };
+        Self::note(clock, node, open, |_| true).await
+    }
+
+    async fn note(
+        clock: Clock,
+        node: &Node,
+        open: impl FnOnce() -> Result<UdpSocket> + Send + 'static,
+        is_of_interest: fn(&Frame) -> bool,
+    ) -> Result<Self> {
         let heard = Arc::<Mutex<Vec<Frame>>>::default();
         let notes = heard.clone();
         let socket = node.run(|| async { open() }).await??;
-        let listening = node.start(move || listen(socket, clock, notes)).await?;
-        Ok(Self { heard, _listening: listening })
+        let work = move || listen(socket, clock, notes, is_of_interest);
+        Ok(Self { heard, _listening: node.start(work).await? })
     }
 
     /// What was heard since `since`, in order.
@@ -62,11 +84,26 @@ fn open() -> Result<UdpSocket> {
     UdpSocket::from_std(socket.into()).or_fail("cannot watch a packet socket")
 }
 
-async fn listen(socket: UdpSocket, clock: Clock, notes: Arc<Mutex<Vec<Frame>>>) {
+/// Sent by this machine, from a MAC that begins with 00-00-5E-00.
+const FROM_VIRTUAL_MACS: [SockFilter; 6] = [
+    SockFilter::new(0x20, 0, 0, 0xffff_f004), // the type of the packet
+    SockFilter::new(0x15, 0, 3, 4),           // outgoing
+    SockFilter::new(0x20, 0, 0, 6),           // the source
+    SockFilter::new(0x15, 0, 1, 0x0000_5e00),
+    SockFilter::new(0x06, 0, 0, u32::MAX),
+    SockFilter::new(0x06, 0, 0, 0),
+];
+
+async fn listen(
+    socket: UdpSocket,
+    clock: Clock,
+    notes: Arc<Mutex<Vec<Frame>>>,
+    is_of_interest: fn(&Frame) -> bool,
+) {
     let mut bytes = [0; 1600];
     while let Ok(length) = socket.recv(&mut bytes).await {
         let frame = Frame { at: clock.now(), bytes: bytes[..length].to_vec() };
-        if frame.is_of_interest() {
+        if is_of_interest(&frame) {
             let mut notes = notes.lock().unwrap_or_else(PoisonError::into_inner);
             if notes.len() < FRAMES_MAX {
                 notes.push(frame);

@@ -111,6 +111,21 @@ pub fn holders_at(changes: &[Change], moment: Moment) -> Vec<usize> {
     holders
 }
 
+/// How many of these moments are not within `tolerance` of a time when `holder` held the address.
+#[must_use]
+pub fn moments_without(
+    changes: &[Change],
+    holder: usize,
+    moments: impl Iterator<Item = Moment>,
+    tolerance: Duration,
+) -> usize {
+    let held = |moment: Moment| {
+        let around = [moment.saturating_sub(tolerance), moment, moment + tolerance];
+        around.into_iter().any(|at| holders_at(changes, at).contains(&holder))
+    };
+    moments.filter(|moment| !held(*moment)).count()
+}
+
 /// How often within `window` the address moved to another box. Where several hold it, it belongs
 /// to the latest to get it.
 #[must_use]
@@ -207,6 +222,13 @@ mod tests {
         assert_eq!(moves(&changes, Window { from: ms(100), to: ms(1000) }), 2);
         assert_eq!(holders_at(&changes, ms(250)), [0, 1]);
         assert_eq!(holders_at(&changes, ms(300)), [0]);
+    }
+
+    #[test]
+    fn what_happens_without_the_address_is_counted() {
+        let changes = [held(100, 0), gone(200, 0)];
+        let moments = [89, 91, 150, 209, 211].map(ms).into_iter();
+        assert_eq!(moments_without(&changes, 0, moments, ms(10)), 2);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use rtnetlink::packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressProtocol,
 };
 use rtnetlink::packet_route::link::{BridgeStpState, InfoData, InfoVeth, LinkMessage};
+use rtnetlink::packet_route::neighbour::NeighbourAttribute;
 use rtnetlink::{Handle, LinkBridge, LinkBridgePort, LinkUnspec, LinkVeth, MulticastGroup};
 use tokio::task::spawn_local;
 
@@ -138,6 +139,33 @@ impl Netlink {
         self.0.link().change(message).execute().await.or_fail("cannot switch a link off")
     }
 
+    /// Deletes a link.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub async fn delete(&self, link: Interface) -> Result<()> {
+        self.0.link().del(link.0).execute().await.or_fail("cannot delete a link")
+    }
+
+    /// The MAC at which the kernel has a neighbour, if it has one.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub async fn neighbour(&self, link: Interface, address: IpAddr) -> Result<Option<[u8; 6]>> {
+        let mut known = self.0.neighbours().get().execute();
+        while let Some(neighbour) = known.try_next().await.or_fail("cannot list neighbours")? {
+            let has = |wanted: &NeighbourAttribute| neighbour.attributes.contains(wanted);
+            let wanted = NeighbourAttribute::Destination(address.into());
+            if neighbour.header.ifindex == link.0 && has(&wanted) {
+                return Ok(neighbour.attributes.iter().find_map(|attribute| match attribute {
+                    NeighbourAttribute::LinkLayerAddress(mac) => mac.as_slice().try_into().ok(),
+                    _ => None,
+                }));
+            }
+        }
+        Ok(None)
+    }
+
     /// Gives a link, which is down, another name.
     ///
     /// # Errors
@@ -173,6 +201,14 @@ impl Netlink {
     pub async fn flood_multicast(&self, port: Interface, flood: bool) -> Result<()> {
         let message = LinkBridgePort::new(port.0).mcast_flood(flood).build();
         self.0.link().set_port(message).execute().await.or_fail("cannot set up a port of a bridge")
+    }
+
+    /// A bridge sends what is for this MAC to this port of it, for ever.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub async fn pin(&self, port: Interface, mac: [u8; 6]) -> Result<()> {
+        self.0.neighbours().add_bridge(port.0, &mac).execute().await.or_fail("cannot pin a MAC")
     }
 
     /// Adds an address for ever.

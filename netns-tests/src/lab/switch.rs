@@ -99,6 +99,14 @@ impl Link {
         self.switch.plug(self.port, self.bridge).await
     }
 
+    /// The switch sends what is for this MAC to this node, whatever it learns.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub async fn pin(&self, mac: [u8; 6]) -> Result<()> {
+        self.switch.pin(self.port, mac).await
+    }
+
     /// The switch passes no advertisement on to this node; what the node sends still passes.
     ///
     /// # Errors

@@ -25,6 +25,8 @@ pub struct Settings {
     pub family: Family,
     /// The version of VRRP.
     pub protocol: Protocol,
+    /// Whether the virtual address has a MAC of its own.
+    pub virtual_mac: bool,
     /// More lines for the virtual router.
     pub router_extra: &'static str,
     /// How advertisements get to the other box.
@@ -122,6 +124,7 @@ impl Default for Settings {
             balance: "round_robin",
             family: Family::Ipv4,
             protocol: Protocol::V3,
+            virtual_mac: false,
             router_extra: "",
             transport: Transport::Multicast,
             checksum: Checksum::Auto,
@@ -192,6 +195,7 @@ impl Settings {
             Protocol::V3 if self.checksum == Checksum::Rfc5798 => text + "checksum = \"rfc5798\"\n",
             Protocol::V2 { password: None } | Protocol::V3 => text,
         };
+        let text = if self.virtual_mac { text + "virtual_mac = true\n" } else { text };
         text + self.router_extra + "\n" + &self.transport()
     }
 

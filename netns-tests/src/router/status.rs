@@ -58,6 +58,7 @@ pub struct RouterStatus {
     pub peer: Option<PeerStatus>,
     pub last_transition: Option<TransitionStatus>,
     pub conflict: Option<ConflictStatus>,
+    pub virtual_mac: Option<VirtualMacStatus>,
     pub counters: CounterStatus,
 }
 
@@ -67,6 +68,15 @@ pub struct RouterStatus {
 pub struct OtherStatus {
     pub vrid: u8,
     pub collides: bool,
+}
+
+/// The MAC of its addresses, if they have one of their own.
+#[derive(Clone, Debug, Deserialize)]
+#[expect(missing_docs, reason = "the names are those of the report, which documents them")]
+pub struct VirtualMacStatus {
+    pub mac: String,
+    pub device: String,
+    pub answered: Option<bool>,
 }
 
 /// What a virtual router counted, as far as drills look at it.
