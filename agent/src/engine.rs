@@ -399,7 +399,7 @@ impl Fleet {
             });
             followed.push(sender);
         }
-        let (driver, status) = Driver::new(config.clone(), links);
+        let (driver, status) = Driver::new(config.clone(), links, host.tempo());
         let (commands, receiver) = mpsc::channel(QUEUE);
         let health = self.healths.borrow().get(keys).cloned().unwrap_or_default();
         let _ = commands.send(driver::Command::Health(health.clone())).await;

@@ -33,6 +33,7 @@ use crate::peer::Peer;
 use crate::platform::{Parting, Platform, Waiting};
 use crate::router::{Question, VirtualRouter};
 use crate::state::State;
+use crate::tempo::Tempo;
 use crate::track::Health;
 use crate::types::LinkId;
 
@@ -125,16 +126,20 @@ struct Driven<P> {
 }
 
 impl<P: Platform> Driver<P> {
-    /// A router that takes part in nothing until it gets [`Command::Start`].
+    /// A router that takes part in nothing until it gets [`Command::Start`]. It keeps the tempo of its host.
     ///
     /// # Panics
     /// Unless there are as many platforms as the settings have links, in the same order.
     #[must_use]
-    pub fn new(config: RouterConfig, platforms: Vec<P>) -> (Self, watch::Receiver<Status>) {
+    pub fn new(
+        config: RouterConfig,
+        platforms: Vec<P>,
+        tempo: Tempo,
+    ) -> (Self, watch::Receiver<Status>) {
         assert_eq!(config.links().len(), platforms.len(), "every link has a platform");
         let driven = |platform| Driven { platform, armed: None, telling: Telling::default() };
         let links: Vec<_> = platforms.into_iter().map(driven).collect();
-        let router = VirtualRouter::new(config);
+        let router = VirtualRouter::new(config).with_tempo(tempo);
         let since = now();
         let (status, receiver) = watch::channel(status_of(&router, &links, since, Duration::ZERO));
         let scheduling_delay_max = Duration::ZERO;

@@ -82,6 +82,7 @@ pub mod router;
 pub mod schedule;
 pub mod state;
 mod stranger;
+mod tempo;
 pub mod track;
 mod types;
 
@@ -104,5 +105,6 @@ pub use route::{ROUTES_MAX, Route};
 pub use router::{Question, VirtualRouter};
 pub use state::{ActiveState, BackupState, InitializeState, LeavingState, State};
 pub use stranger::{ADDRESSES_KEPT, STRANGER_GONE, STRANGERS_MAX, Stranger, Strangers};
+pub use tempo::Tempo;
 pub use track::Health;
 pub use types::{Interval, LinkId, Priority, Vrid};

@@ -22,6 +22,8 @@
 //!   `RemoveAddresses` on every path but one, so that no advertisement invites a peer before the address is gone.
 //! - **A planned stop** is that one: the advertisement goes first, and the addresses follow just before the strongest other
 //!   router can have waited for its skew, or when anybody else advertises or announces them.
+//! - **Tempo.** The virtual routers of a box advertise together: the interval after a claim is up to a sixteenth shorter,
+//!   the others are full ones.
 //! - **Late.** A process that did not run for three intervals cannot know whether a peer took over: it lets go
 //!   silently.
 //! - **A link that came back** must be silent for [`SETTLE`](crate::state::SETTLE) at least, unless something was heard:
@@ -69,11 +71,13 @@ pub use crate::router::losses::{LOSSES_MAX, LOSSES_WITHIN};
 pub use crate::router::probe::{ASKED_MAX, TIME_TO_ASK_MAX, TIME_TO_ASK_PART};
 use crate::router::probe::{Answer, Probe};
 use crate::state::{ActiveState, BackupState, InitializeState, State};
+use crate::tempo::Tempo;
 
 /// One virtual router on one box.
 #[derive(Clone, Debug)]
 pub struct VirtualRouter {
     config: RouterConfig,
+    tempo: Tempo,
     state: State,
     /// As many as the settings have.
     links: Vec<Link>,
@@ -97,6 +101,7 @@ impl VirtualRouter {
         Self {
             links: config.links().iter().map(|_| Link::new()).collect(),
             config,
+            tempo: Tempo::default(),
             state: State::Initialize(InitializeState::Stopped),
             probe: Probe::default(),
             last_transition: None,
@@ -106,6 +111,12 @@ impl VirtualRouter {
             backoff: FAULT_BACKOFF,
             actions: Vec::new(),
         }
+    }
+
+    /// The same, but it advertises together with the other virtual routers of its box.
+    #[must_use]
+    pub fn with_tempo(self, tempo: Tempo) -> Self {
+        Self { tempo, ..self }
     }
 
     /// Takes in what happened; returns what to do, in the order in which it must be done. `now` never goes back.
@@ -321,7 +332,7 @@ impl VirtualRouter {
         if let Some(consent_at) = self.consent_timeout() {
             return Some(consent_at);
         }
-        let deadline = self.state.deadline(&self.config)?;
+        let deadline = self.state.deadline(&self.config, self.tempo)?;
         Some(self.ask_at().map_or(deadline, |ask_at| ask_at.min(deadline)))
     }
 

@@ -17,6 +17,7 @@ pub use leaving::LeavingState;
 
 use crate::config::RouterConfig;
 use crate::event::Role;
+use crate::tempo::Tempo;
 
 /// Where a virtual router stands in the election.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,15 +55,14 @@ impl State {
     }
 
     /// When something is due.
-    #[must_use]
-    pub fn deadline(&self, config: &RouterConfig) -> Option<Instant> {
+    pub(crate) fn deadline(&self, config: &RouterConfig, tempo: Tempo) -> Option<Instant> {
         match self {
             Self::Initialize(
                 InitializeState::Stopped | InitializeState::LinkDown | InitializeState::Unhealthy,
             ) => None,
             Self::Initialize(InitializeState::Fault { retry_at, .. }) => Some(*retry_at),
             Self::Backup(backup) => Some(backup.deadline(config)),
-            Self::Active(active) => Some(active.deadline(config)),
+            Self::Active(active) => Some(active.deadline(config, tempo)),
             Self::Leaving(leaving) => Some(leaving.until()),
         }
     }

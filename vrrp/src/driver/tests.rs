@@ -199,7 +199,7 @@ async fn group_started() -> (Running, FakeHost) {
 
 async fn start(config: RouterConfig, hosts: &[FakeHost]) -> Running {
     let host = hosts[0].clone();
-    let (driver, status) = Driver::new(config, hosts.to_vec());
+    let (driver, status) = Driver::new(config, hosts.to_vec(), Tempo::default());
     let (commands, receiver) = mpsc::channel(8);
     let driver = tokio::task::spawn_local(driver.run(receiver));
     commands.send(Command::Start).await.expect("the driver runs");

@@ -3,10 +3,12 @@
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
+use std::time::Instant;
 
 use super::interfaces::Interfaces;
 use super::netlink::Netlink;
 use super::source::SourceRules;
+use crate::tempo::Tempo;
 
 /// What all virtual routers of a host share: its interfaces and its addresses.
 #[derive(Clone, Debug)]
@@ -14,6 +16,7 @@ pub struct Host {
     pub(super) interfaces: Interfaces,
     pub(super) netlink: Rc<RefCell<Netlink>>,
     pub(super) source_rules: Rc<RefCell<SourceRules>>,
+    tempo: Tempo,
 }
 
 impl Host {
@@ -24,11 +27,23 @@ impl Host {
     pub async fn open() -> io::Result<Self> {
         let netlink = Rc::new(RefCell::new(Netlink::open()?));
         let interfaces = Interfaces::open().await?;
-        Ok(Self { interfaces, netlink, source_rules: Rc::default() })
+        Ok(Self { interfaces, netlink, source_rules: Rc::default(), tempo: Tempo::since(now()) })
+    }
+
+    /// What its virtual routers keep.
+    #[must_use]
+    pub const fn tempo(&self) -> Tempo {
+        self.tempo
     }
 
     /// From now on, addresses to send from are chosen by these rules.
     pub fn choose_sources_by(&self, rules: SourceRules) {
         *self.source_rules.borrow_mut() = rules;
     }
+}
+
+/// The clock of the runtime, as the driver has it.
+#[expect(clippy::disallowed_methods, reason = "the host is where time comes from")]
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }

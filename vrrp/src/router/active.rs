@@ -49,7 +49,7 @@ impl VirtualRouter {
     pub(super) fn do_what_is_due(&mut self, mut active: ActiveState, now: Instant) {
         for link in self.config.link_ids() {
             let holding = active.on(link);
-            if now >= holding.advertise_at(self.config.link(link)) {
+            if now >= holding.advertise_at(self.config.link(link), self.tempo) {
                 holding.advertised_at = now;
                 self.send(link, self.config.priority());
             }
@@ -68,7 +68,7 @@ impl VirtualRouter {
     fn keep_addresses(&mut self, active: &mut ActiveState, now: Instant) {
         for link in self.config.link_ids() {
             let holding = active.on(link);
-            if now >= holding.renew_at(self.config.link(link)) {
+            if now >= holding.renew_at(self.config.link(link), self.tempo) {
                 holding.renewed_at = now;
                 self.add_addresses(link);
             }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::{LinkConfig, RouterConfig};
 use crate::schedule::AnnounceSchedule;
+use crate::tempo::Tempo;
 use crate::types::LinkId;
 
 /// The active state: what was sent when.
@@ -43,10 +44,10 @@ impl ActiveState {
         &mut self.links[link.index()]
     }
 
-    pub(super) fn deadline(&self, config: &RouterConfig) -> Instant {
+    pub(super) fn deadline(&self, config: &RouterConfig, tempo: Tempo) -> Instant {
         let holds = self.holds_addresses();
         let links = self.links.iter().zip(config.links());
-        let due = links.map(|(holding, link)| holding.deadline(link, holds));
+        let due = links.map(|(holding, link)| holding.deadline(link, tempo, holds));
         let first = due.min().expect("a router has a link");
         self.yields_until.map_or(first, |until| until.min(first))
     }
@@ -81,27 +82,28 @@ impl Holding {
     }
 
     /// When the Adver_Timer fires.
-    pub(crate) fn advertise_at(&self, link: &LinkConfig) -> Instant {
-        self.advertised_at + link.interval().duration()
+    pub(crate) fn advertise_at(&self, link: &LinkConfig, tempo: Tempo) -> Instant {
+        let interval = link.interval().duration();
+        tempo.advance(self.advertised_at + interval, interval)
     }
 
     /// When the lease of the addresses is to be renewed: together with an advertisement if one is due soon.
     ///
     /// So the last renewal is never much later than the last advertisement, and a lease that nobody renews any more
     /// ends before a peer takes over.
-    pub(crate) fn renew_at(&self, link: &LinkConfig) -> Instant {
+    pub(crate) fn renew_at(&self, link: &LinkConfig, tempo: Tempo) -> Instant {
         let due_at = self.renewed_at + link.lease() / RENEWALS_PER_LEASE;
-        let advertise_at = self.advertise_at(link);
+        let advertise_at = self.advertise_at(link, tempo);
         let soon = due_at..=due_at + link.lease() / RENEWALS_PER_LEASE / 2;
         if soon.contains(&advertise_at) { advertise_at } else { due_at }
     }
 
-    fn deadline(&self, link: &LinkConfig, holds: bool) -> Instant {
-        let advertise_at = self.advertise_at(link);
+    fn deadline(&self, link: &LinkConfig, tempo: Tempo, holds: bool) -> Instant {
+        let advertise_at = self.advertise_at(link, tempo);
         if !holds {
             return advertise_at;
         }
-        let due_at = advertise_at.min(self.renew_at(link)).min(self.announcements.next_at());
+        let due_at = advertise_at.min(self.renew_at(link, tempo)).min(self.announcements.next_at());
         self.asks_at.map_or(due_at, |asks_at| asks_at.min(due_at))
     }
 

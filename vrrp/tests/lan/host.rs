@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use vrrp::{
-    Event, Health, LinkConfig, LinkId, Reason, Role, RouterConfig, Transition, VirtualRouter,
+    Event, Health, LinkConfig, LinkId, Reason, Role, RouterConfig, Tempo, Transition, VirtualRouter,
 };
 
 use crate::subject::understands;
@@ -13,6 +13,7 @@ use crate::subject::understands;
 pub struct Host {
     /// What the process is told when it is started.
     pub config_file: RouterConfig,
+    tempo: Tempo,
     pub router: VirtualRouter,
     pub process: Process,
     /// When the process stopped running, if it did.
@@ -128,10 +129,11 @@ impl Record {
 const INBOX_MAX: usize = 64;
 
 impl Host {
-    pub fn new(config: RouterConfig, links: usize) -> Self {
+    pub fn new(config: RouterConfig, tempo: Tempo, links: usize) -> Self {
         Self {
-            router: VirtualRouter::new(config.clone()),
+            router: VirtualRouter::new(config.clone()).with_tempo(tempo),
             config_file: config,
+            tempo,
             process: Process::Dead,
             stopped_at: None,
             inbox: VecDeque::new(),
@@ -158,6 +160,16 @@ impl Host {
                 reloads: 0,
             },
         }
+    }
+
+    /// A process knows nothing of an earlier one.
+    pub fn start_process(&mut self) {
+        self.router = VirtualRouter::new(self.config_file.clone()).with_tempo(self.tempo);
+        self.process = Process::Running;
+        self.stopped_at = None;
+        self.lives += 1;
+        self.pondered = None;
+        self.record.turn_over();
     }
 
     pub fn is_running(&self) -> bool {

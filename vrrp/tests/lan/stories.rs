@@ -68,6 +68,11 @@ fn at_any_moment_of(world: impl Fn(u64) -> World, milliseconds: u64, check: impl
         world
             .run_for(ms(milliseconds) * u32::try_from(moment).expect("few") / 100)
             .expect("no law");
+        // Here, nothing overtakes an advertisement that was just sent.
+        let advertised_at = world.hosts[STRONG].record.on(LinkId::FIRST).advertised_at;
+        if advertised_at.is_some_and(|at| world.now - at < DELAY_MAX) {
+            world.run_for(DELAY_MAX).expect("no law");
+        }
         check(world);
     }
 }

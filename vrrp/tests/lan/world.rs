@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::{Duration, Instant};
 
-use vrrp::{Event, Health, LinkId, LinkState, RouterConfig, VirtualRouter};
+use vrrp::{Event, Health, LinkId, LinkState, RouterConfig, Tempo};
 
 use super::habits::intervals;
 use super::host::{Hooks, Host, Process};
@@ -56,7 +56,10 @@ impl World {
         let networks = (0..links).map(|_| network()).collect();
         let mut world = Self {
             networks,
-            hosts: configs.into_iter().map(|config| Host::new(config, links)).collect(),
+            hosts: configs
+                .into_iter()
+                .map(|config| Host::new(config, Tempo::since(start), links))
+                .collect(),
             laws: Laws::new(start),
             measure: Measure::new(start),
             now: start,
@@ -284,13 +287,7 @@ impl World {
             // What an earlier life left behind is swept.
             self.hosts[index].held.clear();
             self.hosts[index].lost.clear();
-            let host = &mut self.hosts[index];
-            host.router = VirtualRouter::new(host.config_file.clone());
-            host.process = Process::Running;
-            host.stopped_at = None;
-            host.lives += 1;
-            host.pondered = None;
-            host.record.turn_over();
+            self.hosts[index].start_process();
             for link in self.hosts[index].config().link_ids() {
                 if !self.hosts[index].carries(link) {
                     self.feed(index, Event::Link { link, state: LinkState::Down })?;
