@@ -114,6 +114,9 @@ pub struct Driver<P> {
     heard_at: Option<Instant>,
 }
 
+/// Who is not later than this with a timer was woken by it, and had no time for anything else since.
+const ON_TIME: Duration = Duration::from_millis(5);
+
 /// So many packets are more than a socket has room for.
 const WAITING_MAX: usize = 1024;
 
@@ -157,7 +160,7 @@ impl<P: Platform> Driver<P> {
                     None => break,
                 },
                 event = next_event(&mut self.links) => self.handle(event).await,
-                () = wait_until(deadline) => self.time_out(deadline).await,
+                deadline = wait_until(deadline) => self.time_out(deadline).await,
             }
         }
         self.handle(Event::Shutdown).await;
@@ -215,12 +218,14 @@ impl<P: Platform> Driver<P> {
         }
     }
 
-    async fn time_out(&mut self, deadline: Option<Instant>) {
-        self.read_what_waits().await;
-        if let Some(deadline) = deadline {
-            let delay = now().saturating_duration_since(deadline);
-            self.scheduling_delay_max = self.scheduling_delay_max.max(delay);
+    /// An active router that is on time claims nothing, and has just been told that nothing waits.
+    async fn time_out(&mut self, deadline: Instant) {
+        let is_late = now().saturating_duration_since(deadline) > ON_TIME;
+        if is_late || !self.is_active() {
+            self.read_what_waits().await;
         }
+        let delay = now().saturating_duration_since(deadline);
+        self.scheduling_delay_max = self.scheduling_delay_max.max(delay);
         self.handle(Event::Timer).await;
     }
 
@@ -231,6 +236,7 @@ impl<P: Platform> Driver<P> {
         } else {
             None
         };
+        let is_routine = matches!(event, Event::Timer) && self.is_active();
         let mut actions = self.router.handle(event, decided_at);
         if let Some((link, source)) = heard {
             self.tell_of_mismatches(link, source);
@@ -243,6 +249,10 @@ impl<P: Platform> Driver<P> {
             if let Err(error) = self.perform(actions, failed_at).await {
                 tracing::error!(vrid = %Vrids(self.router.config()), %error, "action failed");
             }
+        }
+        // A router that stays active does what is due, which changes nothing that the guard should know.
+        if !(is_routine && self.is_active()) {
+            self.arm();
         }
         self.publish();
     }
@@ -265,7 +275,9 @@ impl<P: Platform> Driver<P> {
                 Action::AddRoutes { link, routes, lease } => {
                     self.platform(link).add_routes(&routes, lease)
                 }
-                Action::Advertise { link, advert, form } => self.advertise(link, &advert, form),
+                Action::Advertise { link, advert, form } => {
+                    self.advertise(link, &advert, form, decided_at)
+                }
                 // What could not be added must not be announced.
                 Action::Announce { .. } if result.is_err() => continue,
                 Action::Announce { link, addresses } => self.platform(link).announce(&addresses),
@@ -277,8 +289,11 @@ impl<P: Platform> Driver<P> {
             // The rest is carried out all the same: a release must not stop half-way.
             result = result.and(outcome);
         }
-        self.arm();
         result
+    }
+
+    fn is_active(&self) -> bool {
+        self.router.role() == Role::Active
     }
 
     fn platform(&mut self, link: LinkId) -> &mut P {
@@ -297,16 +312,17 @@ impl<P: Platform> Driver<P> {
         Ok(())
     }
 
-    /// Puts off the guard as well, on all links: they hang together.
+    /// Puts off the guard as well, on all links, for they hang together: once for all that was decided at the same time.
     fn advertise(
         &mut self,
         link: LinkId,
         advert: &Advertisement,
         form: ChecksumForm,
+        decided_at: Instant,
     ) -> Result<(), String> {
         let heard_at = now();
         self.platform(link).advertise(advert, form)?;
-        if self.heard_at.is_some() {
+        if self.heard_at.is_some_and(|before| before < decided_at) {
             self.beat(heard_at);
         }
         Ok(())
@@ -444,8 +460,13 @@ fn mismatches<P: Platform>(router: &VirtualRouter, id: LinkId, platform: &P) -> 
 
 /// The next event of any link; the first link's first. Cancel-safe, as each of them is.
 async fn next_event<P: Platform>(links: &mut [Driven<P>]) -> Event {
-    let events = links.iter_mut().map(|link| Box::pin(link.platform.next_event()));
-    select_all(events).await.0
+    match links {
+        [only] => only.platform.next_event().await,
+        several => {
+            let events = several.iter_mut().map(|link| Box::pin(link.platform.next_event()));
+            select_all(events).await.0
+        }
+    }
 }
 
 /// A virtual router in the log, as its links know it.
@@ -462,7 +483,7 @@ impl fmt::Display for Vrids<'_> {
 }
 
 /// In a flood of packets the runtime's timers come late, and its budget is used up: so the clock is asked as well.
-async fn wait_until(deadline: Option<Instant>) {
+async fn wait_until(deadline: Option<Instant>) -> Instant {
     let Some(deadline) = deadline else { return pending().await };
     let mut sleep = pin!(sleep_until(deadline.into()));
     poll_fn(
@@ -471,6 +492,7 @@ async fn wait_until(deadline: Option<Instant>) {
         },
     )
     .await;
+    deadline
 }
 
 #[cfg(test)]

@@ -401,6 +401,20 @@ async fn who_was_stopped_half_way_in_time_goes_on() {
 }
 
 #[tokio::test]
+async fn who_is_late_hears_a_stronger_router_before_it_says_anything() {
+    in_virtual_time(async {
+        let mut running = started().await;
+        running.becomes(Role::Active).await;
+        running.host.told();
+        running.host.world.borrow_mut().unread.push_back(advert(150));
+        advance(Duration::from_millis(110)).await;
+        running.becomes(Role::Backup).await;
+        assert_eq!(running.host.told().first(), Some(&Told::Remove));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn who_was_stopped_and_then_becomes_active_again_arms_the_guard_again() {
     in_virtual_time(async {
         let mut running = started().await;

@@ -278,20 +278,23 @@ impl<E: Executor> Platform for Linux<E> {
 
     fn advertise(&mut self, advert: &Advertisement, form: ChecksumForm) -> Result<(), String> {
         let messages = self.peers.write(advert, form);
-        let name = self.interface.clone();
         let sender = self.sender()?;
-        let mut result = Err(format!("there is nobody to advertise to on `{name}`"));
+        let (mut is_sent, mut failure) = (false, None);
         for (to, message) in messages {
-            let sent = sender.send(&message, to);
-            let sent =
-                sent.map_err(|error| format!("cannot advertise to `{to}` on `{name}`: {error}"));
-            // One peer that cannot be reached must not keep us from telling the others.
-            if let Err(error) = &sent {
-                tracing::debug!(error, "not sent");
+            match sender.send(&message, to) {
+                Ok(()) => is_sent = true,
+                // One peer that cannot be reached must not keep us from telling the others.
+                Err(error) => {
+                    tracing::debug!(%to, %error, "not sent");
+                    failure = Some(format!("cannot advertise to `{to}`: {error}"));
+                }
             }
-            result = result.or(sent);
         }
-        result
+        if is_sent {
+            return Ok(());
+        }
+        let failure = failure.unwrap_or_else(|| "there is nobody to advertise to".to_owned());
+        Err(format!("{failure} on `{}`", self.interface))
     }
 
     fn announce(&mut self, addresses: &[IpAddr]) -> Result<(), String> {

@@ -48,7 +48,7 @@ async fn a_flood_of_adverts_that_differ_is_a_line_a_minute() {
             advert.interval = Interval::DEFAULT;
         }
         for lines in [1, 2] {
-            running.host.world.borrow_mut().unread.extend(repeat_n(odd.clone(), 1000));
+            running.host.world.borrow_mut().events.extend(repeat_n(odd.clone(), 1000));
             sleep(TOLD_EVERY * 2).await;
             assert_eq!(warnings.0.load(Ordering::Relaxed), lines);
         }
