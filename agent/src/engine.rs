@@ -39,6 +39,27 @@ pub(crate) struct GroupSettings {
     pub(crate) tracks: Vec<Track>,
 }
 
+impl GroupSettings {
+    /// Whether a running driver can go on with the other settings.
+    fn stays_for(&self, other: &Self) -> bool {
+        let sources = |settings: &Self| -> Vec<_> {
+            let links = settings.config.links().iter();
+            links.map(|link| (link.source(), link.virtual_mac().is_some())).collect()
+        };
+        let transports = |settings: &Self| -> Vec<_> {
+            settings.peerings.iter().map(|peering| discriminant(&peering.transport)).collect()
+        };
+        self.keys == other.keys
+            && sources(self) == sources(other)
+            && transports(self) == transports(other)
+    }
+
+    /// Whether a group that is active stays so when it gets the other settings.
+    pub(crate) fn holds_on_for(&self, other: &Self) -> bool {
+        self.stays_for(other) && self.config.same_participant(&other.config)
+    }
+}
+
 /// What the virtual routers are doing.
 pub(crate) type Statuses = BTreeMap<RouterKey, RouterStatus>;
 
@@ -357,7 +378,7 @@ impl Fleet {
         let stale: Vec<_> = self
             .groups
             .values()
-            .filter(|running| !groups.iter().any(|group| running.stays_for(group)))
+            .filter(|running| !groups.iter().any(|group| running.settings.stays_for(group)))
             .map(|running| running.settings.keys.clone())
             .collect();
         for keys in stale {
@@ -436,22 +457,6 @@ impl Fleet {
                 statuses.remove(key);
             }
         });
-    }
-}
-
-impl Group {
-    /// Whether the running driver can go on with these settings.
-    fn stays_for(&self, other: &GroupSettings) -> bool {
-        let sources = |settings: &GroupSettings| -> Vec<_> {
-            let links = settings.config.links().iter();
-            links.map(|link| (link.source(), link.virtual_mac().is_some())).collect()
-        };
-        let transports = |settings: &GroupSettings| -> Vec<_> {
-            settings.peerings.iter().map(|peering| discriminant(&peering.transport)).collect()
-        };
-        self.settings.keys == other.keys
-            && sources(&self.settings) == sources(other)
-            && transports(&self.settings) == transports(other)
     }
 }
 

@@ -159,7 +159,7 @@ impl RouterConfig {
 
     /// Whether `other` has the same links, and on each of them is the same participant of the same election.
     #[must_use]
-    pub(crate) fn same_participant(&self, other: &Self) -> bool {
+    pub fn same_participant(&self, other: &Self) -> bool {
         self.links.len() == other.links.len()
             && self
                 .links

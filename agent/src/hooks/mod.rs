@@ -12,13 +12,13 @@
 mod plan;
 mod runner;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::thread::JoinHandle;
+use std::thread;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::LocalSet;
+use tokio::task::{JoinHandle, LocalSet};
 use tokio::time::timeout;
 
 use crate::command::{ExternalCommand, Runnable};
@@ -98,8 +98,8 @@ pub(crate) type Failures = BTreeMap<RouterKey, String>;
 
 enum Order {
     Configure(AllHooks),
-    /// Runs what comes before a planned release of all groups.
-    Prepare(oneshot::Sender<()>),
+    /// Runs what comes before a planned release of these groups.
+    Prepare(BTreeSet<RouterKey>, oneshot::Sender<()>),
 }
 
 /// The supervisor's handle on the thread. Dropping it lets the hooks that are due run to their end.
@@ -107,7 +107,7 @@ enum Order {
 pub(crate) struct Hooks {
     orders: Option<mpsc::Sender<Order>>,
     failures: watch::Receiver<Failures>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<thread::JoinHandle<()>>,
     hooks: AllHooks,
 }
 
@@ -117,27 +117,41 @@ impl Hooks {
         let (orders, receiver) = mpsc::channel(QUEUE);
         let (publish, failures) = watch::channel(Failures::new());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let thread = std::thread::Builder::new().name("hooks".to_owned()).spawn(move || {
-            let runners =
-                Runners { statuses, answers, failures: publish, running: BTreeMap::new() };
+        let thread = thread::Builder::new().name("hooks".to_owned()).spawn(move || {
+            let runners = Runners {
+                statuses,
+                answers,
+                failures: publish,
+                running: BTreeMap::new(),
+                ending: Vec::new(),
+            };
             LocalSet::new().block_on(&runtime, runners.run(receiver));
         })?;
         Ok(Self { orders: Some(orders), failures, thread: Some(thread), hooks: AllHooks::new() })
     }
 
-    /// Makes these the hooks; what a group was told before counts.
+    /// The groups that have hooks.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &RouterKey> {
+        self.hooks.keys()
+    }
+
+    /// Makes these the hooks; what a group was told before counts. One that has none any more is told of its end.
     pub(crate) async fn configure(&mut self, hooks: AllHooks) {
         self.hooks.clone_from(&hooks);
         self.order(Order::Configure(hooks)).await;
     }
 
-    /// Runs what comes before a planned release of all groups. The future ends when that is done, or when its time is
+    /// Runs what comes before a planned release of these groups. The future ends when that is done, or when its time is
     /// over, and does not depend on this handle. `None` if there is nothing to run.
-    pub(crate) async fn prepare(&self) -> Option<impl Future<Output = ()> + use<>> {
-        let times = self.hooks.values().map(|hooks| hooks.time_of(Stage::BeforeRelease));
+    pub(crate) async fn prepare(
+        &self,
+        groups: BTreeSet<RouterKey>,
+    ) -> Option<impl Future<Output = ()> + use<>> {
+        let leaving = self.hooks.iter().filter(|(key, _)| groups.contains(key));
+        let times = leaving.map(|(_, hooks)| hooks.time_of(Stage::BeforeRelease));
         let longest = times.max().filter(|longest| !longest.is_zero())?;
         let (done, prepared) = oneshot::channel();
-        self.order(Order::Prepare(done)).await;
+        self.order(Order::Prepare(groups, done)).await;
         Some(async move {
             if timeout(longest + MARGIN, prepared).await.is_err() {
                 tracing::warn!("before_release is late: not waited for any longer");
@@ -176,12 +190,21 @@ struct Runners {
     answers: Answers,
     failures: watch::Sender<Failures>,
     running: BTreeMap<RouterKey, Running>,
+    /// Those whose groups are gone: they tell it, and end.
+    ending: Vec<JoinHandle<()>>,
 }
 
 struct Running {
     hooks: watch::Sender<GroupHooks>,
     prepare: mpsc::Sender<oneshot::Sender<()>>,
-    task: tokio::task::JoinHandle<()>,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    /// Its senders gone, it tells what is due and ends. Each command has its deadline.
+    fn end(self) -> JoinHandle<()> {
+        self.task
+    }
 }
 
 impl Runners {
@@ -189,24 +212,26 @@ impl Runners {
         while let Some(order) = orders.recv().await {
             match order {
                 Order::Configure(hooks) => self.configure(hooks),
-                Order::Prepare(done) => self.prepare(done),
+                Order::Prepare(groups, done) => self.prepare(&groups, done),
             }
         }
-        // Their senders gone, they tell what is due and end. Each command has its deadline.
-        for (_, Running { hooks, prepare, task }) in self.running {
-            drop((hooks, prepare));
+        self.ending.extend(self.running.into_values().map(Running::end));
+        for task in self.ending {
             let _ = task.await;
         }
     }
 
     fn configure(&mut self, mut all: AllHooks) {
-        self.running.retain(|key, _| all.contains_key(key));
+        self.ending.retain(|task| !task.is_finished());
+        let gone = self.running.extract_if(.., |key, _| !all.contains_key(key));
+        self.ending.extend(gone.map(|(_, running)| running.end()));
         self.failures.send_modify(|failures| failures.retain(|key, _| all.contains_key(key)));
         for (key, running) in &self.running {
             if let Some(hooks) = all.remove(key) {
                 running.hooks.send_replace(hooks);
             }
         }
+        let earlier = self.end_of_those_that_end();
         for (key, hooks) in all {
             let (hooks, current) = watch::channel(hooks);
             let (prepare, requests) = mpsc::channel(1);
@@ -217,15 +242,33 @@ impl Runners {
                 self.answers.clone(),
                 self.failures.clone(),
             );
-            let task = tokio::task::spawn_local(runner.run(requests));
+            let mut earlier = earlier.clone();
+            let task = tokio::task::spawn_local(async move {
+                // What comes belongs behind what was, perhaps of the same addresses. The sender says nothing and goes.
+                let _ = earlier.changed().await;
+                runner.run(requests).await;
+            });
             self.running.insert(key, Running { hooks, prepare, task });
         }
     }
 
+    /// Its sender goes when they have ended.
+    fn end_of_those_that_end(&mut self) -> watch::Receiver<()> {
+        let (ended, all_ended) = watch::channel(());
+        let earlier = std::mem::take(&mut self.ending);
+        self.ending.push(tokio::task::spawn_local(async move {
+            for task in earlier {
+                let _ = task.await;
+            }
+            drop(ended);
+        }));
+        all_ended
+    }
+
     /// Answers when all of them have.
-    fn prepare(&self, done: oneshot::Sender<()>) {
+    fn prepare(&self, groups: &BTreeSet<RouterKey>, done: oneshot::Sender<()>) {
         let mut answers = Vec::new();
-        for running in self.running.values() {
+        for (_, running) in self.running.iter().filter(|(key, _)| groups.contains(key)) {
             let (prepared, answer) = oneshot::channel();
             // One that is still busy with the same is not asked twice.
             if running.prepare.try_send(prepared).is_ok() {

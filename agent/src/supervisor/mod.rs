@@ -69,6 +69,8 @@ enum Inner {
     RespawnGuard,
     /// The hooks that come before a stop are done, or late.
     Prepared,
+    /// So are those that come before a reload takes virtual routers away, or late.
+    Vacated,
     /// A virtual MAC was tried.
     Reach(RouterKey, Reach),
 }
@@ -109,6 +111,8 @@ struct Supervisor {
     waiting_for_report: Vec<oneshot::Sender<Reply>>,
     /// The `reload` call that waits for the worker, with what changed.
     waiting_for_load: Option<reload::Pending>,
+    /// The reload that waits for hooks.
+    waiting_for_hooks: Option<reload::Accepted>,
 
     inner: mpsc::Sender<Inner>,
     happenings: mpsc::Sender<(u64, Happening)>,
@@ -180,6 +184,7 @@ impl Supervisor {
             }
             Inner::Prepared if self.coordinator.is_stopping() => {}
             Inner::Prepared => self.notice(Notice::Terminate).await,
+            Inner::Vacated => self.go_on_with_reload().await,
         }
     }
 
@@ -196,7 +201,7 @@ impl Supervisor {
         // Asked twice: no more waiting.
         if !std::mem::replace(&mut self.is_preparing, true)
             && let Some(hooks) = &self.hooks
-            && let Some(prepared) = hooks.prepare().await
+            && let Some(prepared) = hooks.prepare(hooks.groups().cloned().collect()).await
         {
             let sender = self.inner.clone();
             tokio::spawn(async move {
@@ -209,7 +214,7 @@ impl Supervisor {
         self.notice(Notice::Terminate).await;
     }
 
-    /// Makes the hooks those of the config in force.
+    /// Makes the hooks those of the config in force, which the VRRP thread has: a group that is gone is told of its end.
     async fn configure_hooks(&mut self) {
         let hooks = match hooks::of(&self.config) {
             Ok(hooks) => hooks,

@@ -3,16 +3,25 @@
 //! Everything that can fail is done before anything changes: read, validate, bind. Then the routers and
 //! the worker get what is new, and what is old is closed.
 
+use std::collections::BTreeSet;
+
 use tokio::sync::oneshot;
 
 use super::start::{read_source, require_privileges, router_settings};
-use super::{Supervisor, remove_devices};
+use super::{Inner, Supervisor, remove_devices};
 use crate::check;
-use crate::config::{Change, Config, Diagnostics, Source, diff};
+use crate::config::{Change, Config, Diagnostics, RouterKey, Source, diff};
 use crate::control::Reply;
-use crate::engine::Engine;
+use crate::engine::{Engine, GroupSettings};
 use crate::hooks;
 use crate::host;
+
+/// A config that was found good, before anything has changed.
+pub(super) struct Accepted {
+    source: Source,
+    config: Config,
+    reply: Option<oneshot::Sender<Reply>>,
+}
 
 /// A reload whose config is with the worker.
 pub(super) struct Pending {
@@ -23,13 +32,13 @@ pub(super) struct Pending {
 impl Supervisor {
     /// Reads the config file again. The caller, if there is one, is answered when it is in force or rejected.
     pub(super) async fn reload(&mut self, reply: Option<oneshot::Sender<Reply>>) {
-        if self.waiting_for_load.is_some() {
+        if self.waiting_for_load.is_some() || self.waiting_for_hooks.is_some() {
             let reason = "another reload is under way".to_owned();
             tracing::warn!("reload refused: {reason}");
             return answer(reply, Reply::Refused { reason });
         }
         match self.prepare() {
-            Ok((source, config)) => self.apply(source, config, reply).await,
+            Ok((source, config)) => self.vacate(Accepted { source, config, reply }).await,
             Err(problems) => {
                 tracing::error!("config rejected, the old one stays in force:\n{problems}");
                 self.rejected = Some(problems.clone());
@@ -55,12 +64,43 @@ impl Supervisor {
         Ok((source, config))
     }
 
-    async fn apply(
-        &mut self,
-        source: Source,
-        config: Config,
-        reply: Option<oneshot::Sender<Reply>>,
-    ) {
+    /// The hooks that come before a release run while the old config is in force, and are waited for.
+    async fn vacate(&mut self, accepted: Accepted) {
+        let leaving = self.leaving(&accepted.config);
+        if let Some(hooks) = &self.hooks
+            && let Some(prepared) = hooks.prepare(leaving).await
+        {
+            let sender = self.inner.clone();
+            tokio::spawn(async move {
+                prepared.await;
+                // The loop has ended: nothing is left to do.
+                let _ = sender.send(Inner::Vacated).await;
+            });
+            self.waiting_for_hooks = Some(accepted);
+            return;
+        }
+        self.apply(accepted).await;
+    }
+
+    /// The hooks are done, or late.
+    pub(super) async fn go_on_with_reload(&mut self) {
+        let Some(accepted) = self.waiting_for_hooks.take() else { return };
+        if self.coordinator.is_stopping() {
+            let reason = "haagent is stopping".to_owned();
+            return answer(accepted.reply, Reply::Refused { reason });
+        }
+        self.apply(accepted).await;
+    }
+
+    /// The groups that let go of their addresses when this config comes into force, each by its first virtual router.
+    fn leaving(&self, config: &Config) -> BTreeSet<RouterKey> {
+        let settings = |config| router_settings(config).unwrap_or_default();
+        let (old, new) = (settings(&self.config), settings(config));
+        let leaves = |old: &&GroupSettings| !new.iter().any(|new| old.holds_on_for(new));
+        old.iter().filter(leaves).filter_map(|group| group.keys.first().cloned()).collect()
+    }
+
+    async fn apply(&mut self, Accepted { source, config, reply }: Accepted) {
         self.rejected = None;
         let changes = diff(&self.config, &config);
         let opened: Vec<_> = changes
@@ -101,7 +141,6 @@ impl Supervisor {
             }
             self.spawn_guard().await;
         }
-        self.configure_hooks().await;
         let Some(engine) = &self.engine else { return };
         let rules = self.config.source_rules();
         let result = match router_settings(&self.config) {
@@ -117,6 +156,7 @@ impl Supervisor {
         if self.coordinator.routers_are_started() {
             engine.start_routers().await;
         }
+        self.configure_hooks().await;
         self.hold_sysctls();
         self.overheard.configure(&self.config);
     }

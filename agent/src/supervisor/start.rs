@@ -94,6 +94,7 @@ pub(crate) fn run(options: Options) -> Result<ExitCode, String> {
             report: Report::default(),
             waiting_for_report: Vec::new(),
             waiting_for_load: None,
+            waiting_for_hooks: None,
             inner,
             happenings,
             exiting: false,

@@ -11,7 +11,7 @@ use super::privileges::others_exist;
 use crate::failure::{Failure, OrFail, Result, eventually};
 use crate::lab::holders::Holding;
 use crate::pair::{A, B, Pair, SETTLE_DEADLINE};
-use crate::router::settings::Settings;
+use crate::router::settings::{Settings, VRID};
 use crate::router::status::RouterState;
 use crate::verdict::Verdict;
 
@@ -49,6 +49,7 @@ pub async fn run(binary: PathBuf) -> Result<Verdict> {
         Pair::start(&binary, Settings { router_extra: CONFIG, ..Settings::default() }).await?;
     let verdict = order(&mut pair).await?;
     let verdict = veto(&mut pair, verdict).await?;
+    let verdict = reload(&pair, verdict).await?;
     hang(&mut pair, verdict).await
 }
 
@@ -106,6 +107,26 @@ async fn veto(pair: &mut Pair, verdict: Verdict) -> Result<Verdict> {
         .expect(held.is_none(), "box A took the address in spite of the veto")
         .expect(state == Some(RouterState::Backup), format!("box A is {state:?}"))
         .remark(problem))
+}
+
+/// A reload that makes box A another router takes the addresses from the old one, in order.
+async fn reload(pair: &Pair, verdict: Verdict) -> Result<Verdict> {
+    let a = namespace(pair, A)?;
+    let before = stages(&ran()?, &a).len();
+    let (vrid, other) = (format!("vrid = {VRID}"), format!("vrid = {}", VRID + 1));
+    let text = pair.settings.to_toml().replace(&vrid, &other);
+    fs::write(pair.config(), text).or_fail("cannot write the config")?;
+    let answer = pair.boxes[A].reload().await?;
+    let at_a = eventually("box A has run its hooks", SETTLE_DEADLINE, || async {
+        let all = ran()?;
+        let new: Vec<_> = stages(&all, &a)[before..].iter().copied().map(str::to_owned).collect();
+        if new.len() == 4 { Ok(new) } else { Err(Failure::new(format!("{new:?}"))) }
+    })
+    .await?;
+    let expected = ["before_release", "after_release", "before_active", "after_active"];
+    Ok(verdict
+        .expect(answer.code == Some(0), format!("the reload: {}", answer.errors))
+        .expect(at_a == expected, format!("after the reload box A ran {at_a:?}")))
 }
 
 /// A hook that does not end delays a stop by its timeout, and no more.
