@@ -113,6 +113,9 @@ pub(crate) struct RouterStatus {
     /// The MAC of its addresses, if it is not that of the interface.
     #[serde(default)]
     pub(crate) virtual_mac: Option<VirtualMacStatus>,
+    /// So much time has its link left to show that it receives; a claim waits for that.
+    #[serde(default)]
+    pub(crate) settling_ms: Option<u64>,
     /// Why it does not become active though nobody else is.
     #[serde(default)]
     pub(crate) claim_refused: Option<String>,
@@ -255,6 +258,10 @@ impl Display for RouterStatus {
         writeln!(f, "virtual router {name}: {state}")?;
         if let Some(obstacle) = &self.obstacle {
             writeln!(f, "  {obstacle}")?;
+        }
+        if let Some(left) = self.settling_ms {
+            let (interface, left) = (&self.interface, left.div_ceil(1000));
+            writeln!(f, "  waiting for evidence that `{interface}` receives, {left} s more")?;
         }
         let interval = self.advert_interval_ms;
         let version = if *version == 2 { ", version 2" } else { "" };

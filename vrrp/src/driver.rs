@@ -88,6 +88,8 @@ pub struct LinkStatus {
     pub state: LinkState,
     /// What keeps it down, in words, if something does.
     pub obstacle: Option<String>,
+    /// Until when it is given time to show that it receives, if a claim waits for that.
+    pub settles_until: Option<Instant>,
     /// The address that we send from.
     pub source: IpAddr,
     /// The last router heard there.
@@ -432,6 +434,7 @@ fn status_of<P: Platform>(
 ) -> Status {
     let link_status = |(id, link): (LinkId, &Driven<P>)| LinkStatus {
         state: router.link_state(id),
+        settles_until: router.settles_until(id),
         peer: router.peer(id).copied(),
         conflict: router.conflict(id).copied(),
         mismatches: mismatches(router, id, &link.platform),

@@ -43,6 +43,12 @@ pub enum Event {
         /// How it is now.
         state: LinkState,
     },
+    /// Something came from another host on a link, for the first time since it is up: from now on silence means something.
+    /// Advertisements and claims say so, too.
+    Receives {
+        /// Which one.
+        link: LinkId,
+    },
     /// The address that the host sends from on a link, told before the link comes up and whenever it changes.
     ///
     /// It stands in for the one in the settings, and makes us another participant if it changes.
@@ -95,6 +101,7 @@ impl Event {
         match self {
             Self::Advertisement { link, .. }
             | Self::Link { link, .. }
+            | Self::Receives { link }
             | Self::Source { link, .. }
             | Self::AddressLost { link, .. }
             | Self::RoutesLost { link }

@@ -26,8 +26,8 @@
 //!   the others are full ones.
 //! - **Late.** A process that did not run for three intervals cannot know whether a peer took over: it lets go
 //!   silently.
-//! - **A link that came back** must be silent for [`SETTLE`](crate::state::SETTLE) at least, unless something was heard:
-//!   while the port of a switch does not forward yet, silence proves nothing.
+//! - **Evidence.** Silence counts only on a link that has received something since it is up: while the port of a switch does
+//!   not forward yet, it proves nothing. Who hears nothing at all goes on after the time that the link has to settle.
 //! - **Leases.** The addresses vanish by themselves unless renewed, so that a dead or frozen process cannot keep them.
 //! - **Lost addresses** are added again at once. Who loses the same one [`LOSSES_MAX`] times within [`LOSSES_WITHIN`]
 //!   has another program against him, and lets go: an address that flaps serves nobody.
@@ -47,6 +47,7 @@
 
 mod active;
 mod consent;
+mod evidence;
 mod health;
 mod hear;
 mod leave;
@@ -72,6 +73,7 @@ pub use crate::router::probe::{ASKED_MAX, TIME_TO_ASK_MAX, TIME_TO_ASK_PART};
 use crate::router::probe::{Answer, Probe};
 use crate::state::{ActiveState, BackupState, InitializeState, State};
 use crate::tempo::Tempo;
+use crate::types::LinkId;
 
 /// One virtual router on one box.
 #[derive(Clone, Debug)]
@@ -130,10 +132,18 @@ impl VirtualRouter {
         self.step_down_if_late(now);
         self.finish_leaving_if_due(now);
         if let Event::Link { link, state } = event {
-            self.links[link.index()].state = state;
+            let link = &mut self.links[link.index()];
+            link.state = state;
+            link.receives &= state == LinkState::Up;
+        }
+        if let Event::Receives { link } | Event::Claimed { link, .. } = event {
+            self.note_receiving(link, now);
         }
         if let Event::Reconfigure(_) = event {
             self.links.iter_mut().for_each(|link| link.mismatches.forget());
+        }
+        if event == Event::Timer {
+            self.seek_evidence_if_due(now);
         }
         match (self.state.clone(), event) {
             (State::Initialize(InitializeState::Stopped), Event::Startup) => {
@@ -200,6 +210,11 @@ impl VirtualRouter {
                 self.claim_if_due(backup, now);
             }
             (State::Active(active), Event::Timer) => self.do_what_is_due(active, now),
+
+            (
+                State::Initialize(_) | State::Backup(_) | State::Active(_) | State::Leaving(_),
+                Event::Receives { .. },
+            ) => {}
 
             (State::Initialize(_), Event::Advertisement { link, source, advert, form, waited }) => {
                 self.meet(link, source, &advert, form, arrival(waited, now));
@@ -333,7 +348,7 @@ impl VirtualRouter {
             return Some(consent_at);
         }
         let deadline = self.state.deadline(&self.config, self.tempo)?;
-        Some(self.ask_at().map_or(deadline, |ask_at| ask_at.min(deadline)))
+        [self.ask_at(), self.evidence_at()].into_iter().flatten().chain([deadline]).min()
     }
 
     /// The state without its details.
@@ -399,12 +414,10 @@ impl VirtualRouter {
 
     /// Becomes a backup that knows nothing of an active router.
     fn watch(&mut self, reason: Reason, now: Instant) {
-        let backup = if reason == Reason::LinkUp {
-            BackupState::settling(&self.config, now)
-        } else {
-            BackupState::begin(&self.config, now)
-        };
+        let receives = |link: LinkId| self.links[link.index()].receives;
+        let backup = BackupState::settling(&self.config, receives, now);
         self.enter(State::Backup(backup), reason, now);
+        self.seek_evidence_if_due(now);
     }
 
     fn halt(&mut self, state: InitializeState, reason: Reason, now: Instant) {

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 pub use active::{ActiveState, YIELD};
 pub(crate) use backup::ListenedFor;
-pub use backup::{BackupState, SETTLE};
+pub use backup::{BackupState, EVIDENCE_SPACING};
 pub use leaving::LeavingState;
 
 use crate::config::RouterConfig;

@@ -1,11 +1,10 @@
 //! Stories of one router that yields, is late, or lets go.
 
-use vrrp::state::SETTLE;
-use vrrp::{Action, Event, InitializeState, LinkId, LinkState, Preempt, Role, State};
+use vrrp::{Action, Event, InitializeState, LinkId, LinkState, Preempt, Role, RouterConfig, State};
 
 use crate::subject::{
-    ACTIVE_DOWN, PREEMPTS, SKEW, Subject, TAKES_OVER, advert, interval, link_is, ms, settings,
-    with_interval,
+    ACTIVE_DOWN, PREEMPTS, SECOND, SKEW, Subject, TAKES_OVER, advert, interval, link, link_is, ms,
+    settings, with_interval,
 };
 
 const LETS_GO: &str = "remove .100, advertise 0";
@@ -148,13 +147,14 @@ fn link_loss_removes_the_address_and_its_return_waits_like_a_start() {
 #[test]
 fn a_link_that_came_back_settles_unless_something_is_heard() {
     let came_back = || {
-        let mut active = Subject::in_active(with_interval(100));
+        let link = link().with_interval(interval(100)).expect("sayable").with_settle(SECOND);
+        let mut active = Subject::in_active(RouterConfig::new(link));
         active.on(link_is(LinkState::Down)).does("remove .100");
         active.on(link_is(LinkState::Up)).nothing();
         active
     };
     let mut deaf = came_back();
-    deaf.after(SETTLE - ms(1)).nothing();
+    deaf.after(SECOND + ms(60)).nothing();
     deaf.after(ms(1)).does(TAKES_OVER);
     let mut hearing = came_back();
     hearing.hears(advert(9, 0)).nothing();

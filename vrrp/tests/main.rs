@@ -43,6 +43,7 @@ mod rfc9568;
 mod routes;
 mod sequences;
 mod settings;
+mod settling;
 mod strangers;
 mod subject;
 mod tracking;

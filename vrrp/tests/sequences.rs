@@ -60,14 +60,15 @@ struct LinkLike {
     addresses: &'static [u8],
     excluded: bool,
     checks_duplicates: bool,
+    settle: u64,
 }
 
 impl LinkLike {
-    fn config(&self, link: LinkId) -> LinkConfig {
-        let excluded = self.excluded.then(|| host_on(link, 150)).into_iter();
-        let addresses = self.addresses.iter().map(|&last| host_on(link, last)).collect();
+    fn config(&self, id: LinkId) -> LinkConfig {
+        let excluded = self.excluded.then(|| host_on(id, 150)).into_iter();
+        let addresses = self.addresses.iter().map(|&last| host_on(id, last)).collect();
         let link =
-            LinkConfig::new(Vrid::new(self.vrid).expect("not 0"), host_on(link, 10), addresses)
+            LinkConfig::new(Vrid::new(self.vrid).expect("not 0"), host_on(id, 10), addresses)
                 .and_then(|link| link.with_excluded(excluded.collect()))
                 .expect("valid addresses")
                 .with_interval(interval(self.interval))
@@ -76,6 +77,7 @@ impl LinkLike {
             Some(auth) => link.with_version(Version::V2 { auth }).expect("whole seconds"),
             None => link,
         };
+        let link = link.with_settle(ms(self.settle)).with_others(vec![host_on(id, 9)]);
         if self.checks_duplicates { link.with_duplicate_check() } else { link }
     }
 }
@@ -86,14 +88,16 @@ fn links() -> impl Strategy<Value = LinkLike> {
     let version_2 = (auths().prop_map(Some), prop::sample::select(vec![1000, 2000]));
     let version = prop_oneof![2 => version_3, 1 => version_2];
     let vrid = prop_oneof![9 => Just(51u8), 1 => Just(52u8)];
-    (vrid, version, addresses, any::<bool>(), any::<bool>()).prop_map(
-        |(vrid, (version_2, interval), addresses, excluded, checks_duplicates)| LinkLike {
+    let settle = prop::sample::select(vec![0, 5000]);
+    (vrid, version, addresses, any::<bool>(), any::<bool>(), settle).prop_map(
+        |(vrid, (version_2, interval), addresses, excluded, checks_duplicates, settle)| LinkLike {
             vrid,
             version_2,
             interval,
             addresses,
             excluded,
             checks_duplicates,
+            settle,
         },
     )
 }
@@ -144,6 +148,7 @@ fn events() -> impl Strategy<Value = Event> {
         4 => Just(Event::Startup),
         1 => Just(Event::Shutdown),
         1 => Just(Event::Leave),
+        1 => Just(Event::Receives { link: LinkId::FIRST }),
         2 => Just(Event::Timer),
         8 => heard,
         2 => released,
@@ -211,12 +216,17 @@ impl Model {
         let was_active = self.router.role() == Role::Active;
         let is_consent = matches!(event, Event::Consent { answer: Ok(()), .. });
         let unheard = self.is_unheard(&event).then(|| self.router.clone());
+        // A router may become a backup, and ask, before it is told of other settings.
+        let mut may_ask = self.may_ask();
         let actions = self.router.handle(event, self.now);
+        may_ask |= self.may_ask();
         if let Some(mut other) = unheard {
             prop_assert_eq!(&other.handle(NOTHING, self.now), &actions, "it was heard");
             prop_assert_eq!(other.state(), self.router.state(), "it was heard");
         }
         for action in &actions {
+            let is_question = matches!(action, Action::Ask { .. });
+            prop_assert!(may_ask || !is_question, "asked without being told to");
             self.perform(action)?;
         }
         let config = self.router.config();
@@ -241,6 +251,11 @@ impl Model {
         let Event::Advertisement { link, source, advert, form, .. } = event else { return false };
         let Some(settings) = self.router.config().links().get(link.index()) else { return false };
         !understands(settings, advert, *form) || *source == self.router.source(*link)
+    }
+
+    fn may_ask(&self) -> bool {
+        let asks = |link: &LinkConfig| link.checks_duplicates() || !link.settle().is_zero();
+        self.router.role() == Role::Active || self.router.config().links().iter().any(asks)
     }
 
     fn perform(&mut self, action: &Action) -> Result<(), TestCaseError> {
@@ -269,10 +284,7 @@ impl Model {
                 let held = addresses.iter().all(|&address| self.held.contains(&(*link, address)));
                 prop_assert!(held, "announced an address that is not held");
             }
-            Action::Ask { link, .. } => {
-                let asks = self.router.config().link(*link).checks_duplicates();
-                prop_assert!(asks || !self.held.is_empty(), "asked without being told to");
-            }
+            Action::Ask { .. } => {}
         }
         Ok(())
     }

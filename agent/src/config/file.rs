@@ -120,6 +120,7 @@ pub(super) struct RouterTable {
     pub(super) group: Option<Spanned<String>>,
     pub(super) virtual_mac: Spanned<bool>,
     pub(super) duplicate_check: Spanned<bool>,
+    pub(super) settle: Spanned<Duration>,
     pub(super) version: VersionNumber,
     pub(super) password: Option<Spanned<Password>>,
     pub(super) checksum: Option<Spanned<Checksum>>,
@@ -169,6 +170,7 @@ impl RouterTable {
             group: reader.optional("group", value::name),
             virtual_mac: reader.optional_or("virtual_mac", value::boolean, false),
             duplicate_check: reader.optional_or("duplicate_check", value::boolean, true),
+            settle: reader.optional_or("settle", value::duration(SETTLES), SETTLE_DEFAULT),
             version: reader
                 .optional("version", value::version)
                 .map_or_else(VersionNumber::default, Spanned::into_inner),
@@ -306,6 +308,12 @@ const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(1)..=DURATION_M
 
 /// Checks at a shorter distance are an attack on the server.
 const CHECK_INTERVALS: RangeInclusive<Duration> = Duration::from_millis(10)..=DURATION_MAX;
+
+/// Ports of switches with spanning tree take 30 s at most, and 50 s by its oldest form.
+const SETTLES: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(600);
+
+/// What a switch takes whose ports are set up for hosts.
+const SETTLE_DEFAULT: Duration = Duration::from_secs(5);
 
 /// More threads than any host has cores.
 const THREADS_MAX: u64 = 1024;

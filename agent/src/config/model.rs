@@ -106,6 +106,10 @@ pub(crate) struct Router {
     pub(crate) virtual_mac: bool,
     /// Whether it leaves an address to a stranger that has it.
     pub(crate) checks_duplicates: bool,
+    /// How much time its link has to show that it receives.
+    pub(crate) settle: Duration,
+    /// The own addresses of the other boxes, of its family.
+    pub(crate) others: Vec<IpAddr>,
     /// The version of VRRP it speaks, one that can say the interval.
     pub(crate) version: Version,
     /// The routes that come and go with its addresses.
@@ -202,7 +206,9 @@ impl Router {
             .with_excluded(plain(&self.excluded))?
             .with_version(self.version)?
             .with_interval(self.interval)?
-            .with_routes(self.routes.clone())?;
+            .with_routes(self.routes.clone())?
+            .with_settle(self.settle)
+            .with_others(self.others.clone());
         let link = if self.virtual_mac { link.with_virtual_mac() } else { link };
         Ok(if self.checks_duplicates { link.with_duplicate_check() } else { link })
     }

@@ -54,6 +54,7 @@ fn report() -> StatusReport {
                 device: "v4-51-eth0".to_owned(),
                 answered: Some(true),
             }),
+            settling_ms: None,
             claim_refused: None,
             routes: vec!["0.0.0.0/0 via 192.0.2.254".to_owned()],
             advert_interval_ms: 100,

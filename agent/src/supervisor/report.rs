@@ -246,6 +246,7 @@ fn router_status(
         addresses: config.addresses().to_vec(),
         virtual_mac: None,
         excluded: router.excluded.iter().map(|cidr| cidr.address).collect(),
+        settling_ms: link.settles_until.map(|until| ms(until.saturating_duration_since(now))),
         claim_refused: group.refusal.clone(),
         routes: config.routes().iter().map(ToString::to_string).collect(),
         advert_interval_ms: ms(config.interval().duration()),

@@ -43,7 +43,7 @@ impl Host {
     }
 
     fn event(&mut self, octets: &mut impl Iterator<Item = u8>) -> Option<Event> {
-        Some(match octets.next()? % 16 {
+        Some(match octets.next()? % 17 {
             0 => Event::Startup,
             1 => Event::Shutdown,
             2 => Event::Timer,
@@ -65,7 +65,8 @@ impl Host {
             },
             14 => Event::Health(health(octets)?),
             15 => Event::Leave,
-            _ => unreachable!("below 16"),
+            16 => Event::Receives { link: link_id(octets)? },
+            _ => unreachable!("below 17"),
         })
     }
 
@@ -179,6 +180,8 @@ fn link(octets: &mut impl Iterator<Item = u8>) -> Option<LinkConfig> {
     let addresses = (0..octets.next()? % 4).map(|last| address(100 + last)).collect();
     let excluded = (0..octets.next()? % 2).map(|last| address(150 + last)).collect();
     let link = LinkConfig::new(vrid, source, addresses).ok()?.with_excluded(excluded).ok()?;
+    let link = link.with_settle(Duration::from_millis(u64::from(octets.next()?) * 20));
+    let link = link.with_others((0..octets.next()? % 3).map(address).collect());
     match octets.next()? % 4 {
         0 => {
             let link = link.with_version(Version::V2 { auth: auth(octets.next()?) }).ok()?;

@@ -23,6 +23,8 @@ pub struct LinkConfig {
     version: Version,
     checks_duplicates: bool,
     has_virtual_mac: bool,
+    settle: Duration,
+    others: Vec<IpAddr>,
 }
 
 impl LinkConfig {
@@ -48,6 +50,8 @@ impl LinkConfig {
             version: Version::V3 { checksum: Checksum::Auto },
             checks_duplicates: false,
             has_virtual_mac: false,
+            settle: Duration::ZERO,
+            others: Vec::new(),
         })
     }
 
@@ -97,6 +101,31 @@ impl LinkConfig {
     #[must_use]
     pub fn with_duplicate_check(self) -> Self {
         Self { checks_duplicates: true, ..self }
+    }
+
+    /// The same, but silence counts only once something was received since the link is up, or when the link has had this
+    /// much time for it.
+    #[must_use]
+    pub fn with_settle(self, settle: Duration) -> Self {
+        Self { settle, ..self }
+    }
+
+    /// How much time the link has to show that it receives.
+    #[must_use]
+    pub fn settle(&self) -> Duration {
+        self.settle
+    }
+
+    /// The same where the other routers are known to have these addresses of their own on the link.
+    #[must_use]
+    pub fn with_others(self, others: Vec<IpAddr>) -> Self {
+        Self { others, ..self }
+    }
+
+    /// The other routers' own addresses, as far as they are known.
+    #[must_use]
+    pub fn others(&self) -> &[IpAddr] {
+        &self.others
     }
 
     /// Whether the router asks who has the addresses before it claims them.

@@ -24,6 +24,7 @@ pub(super) fn drop() -> SockFilter {
 
 // A load behind the end of the packet drops it.
 pub(super) const LOAD_WORD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS
+pub(super) const LOAD_HALF: u16 = 0x28; // BPF_LD | BPF_H | BPF_ABS
 pub(super) const LOAD_OCTET: u16 = 0x30; // BPF_LD | BPF_B | BPF_ABS
 pub(super) const LOAD_OCTET_AT_X: u16 = 0x50; // BPF_LD | BPF_B | BPF_IND
 pub(super) const LOAD_X_HEADER_LEN: u16 = 0xb1; // BPF_LDX | BPF_B | BPF_MSH
@@ -36,3 +37,5 @@ const RETURN: u16 = 0x06; // BPF_RET | BPF_K
 pub(super) const PACKET_TYPE: u32 = 0xffff_f004; // SKF_AD_OFF + SKF_AD_PKTTYPE
 /// For another host: it came here because we listen to everything, or by flooding.
 pub(super) const OTHER_HOST: u32 = 3;
+/// From this host.
+pub(super) const OUTGOING: u32 = 4;

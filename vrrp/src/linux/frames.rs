@@ -44,14 +44,7 @@ pub(super) struct Claim {
 impl FrameSocket {
     /// Watches nothing at first.
     pub(super) fn open(name: &str, family: Family) -> io::Result<Self> {
-        let protocol = Protocol::from(i32::from(ethertype(family).to_be()));
-        let socket = Socket::new(Domain::PACKET, Type::RAW, Some(protocol))?;
-        socket.attach_filter(&[drop()])?;
-        bind(socket.as_raw_fd(), &link_address(name)?)?;
-        socket.set_nonblocking(true)?;
-        let mut buffer = [0; FRAME_MAX];
-        // What came of other interfaces before the filter was there.
-        while recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty()).is_ok() {}
+        let socket = packet_socket(name, ethertype(family))?;
         let mut pause = interval(PAUSE);
         pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Self {
@@ -60,7 +53,7 @@ impl FrameSocket {
             watched: BTreeSet::new(),
             allowance: FRAMES_MAX,
             pause,
-            buffer,
+            buffer: [0; FRAME_MAX],
         })
     }
 
@@ -125,6 +118,18 @@ impl FrameSocket {
         let address = claims.filter(|address| self.watched.contains(address))?;
         Some(Claim { address, mac })
     }
+}
+
+/// A socket for frames of this type on one interface. It hears nothing until it gets another filter.
+pub(super) fn packet_socket(name: &str, ethertype: u16) -> io::Result<Socket> {
+    let protocol = Protocol::from(i32::from(ethertype.to_be()));
+    let socket = Socket::new(Domain::PACKET, Type::RAW, Some(protocol))?;
+    socket.attach_filter(&[drop()])?;
+    bind(socket.as_raw_fd(), &link_address(name)?)?;
+    socket.set_nonblocking(true)?;
+    // What came of other interfaces before the filter was there.
+    while recv(socket.as_raw_fd(), &mut [0; 1], MsgFlags::empty()).is_ok() {}
+    Ok(socket)
 }
 
 fn read(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<usize> {

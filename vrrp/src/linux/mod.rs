@@ -10,6 +10,7 @@ mod address;
 mod ask;
 mod bpf;
 mod device;
+mod evidence;
 mod frames;
 mod host;
 mod interfaces;

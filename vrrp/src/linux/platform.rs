@@ -4,6 +4,7 @@ mod place;
 mod readiness;
 
 use std::collections::BTreeSet;
+use std::future::pending;
 use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::device::Device;
+use super::evidence::EvidenceSocket;
 use super::frames::{Claim, FrameSocket};
 use super::host::Host;
 use super::interfaces::{Interface, Watch};
@@ -75,6 +77,17 @@ pub struct Linux<E> {
 struct Sockets {
     adverts: AdvertSocket,
     frames: FrameSocket,
+    /// Until something was received.
+    evidence: Option<EvidenceSocket>,
+}
+
+impl Sockets {
+    /// Returns once, when something was received. Cancel-safe.
+    async fn evidence(evidence: &mut Option<EvidenceSocket>) {
+        let Some(socket) = evidence else { return pending().await };
+        socket.received().await;
+        *evidence = None;
+    }
 }
 
 impl<E: Executor> Linux<E> {
@@ -193,6 +206,9 @@ impl<E: Executor> Platform for Linux<E> {
                 () = changed(&mut self.device) => {}
                 () = self.routes.lost(index) => return Event::RoutesLost { link: self.link },
                 () = self.peers.changed() => self.use_new_peering(),
+                () = Sockets::evidence(&mut sockets.evidence) => {
+                    return Event::Receives { link: self.link };
+                }
                 claim = sockets.frames.claim() => {
                     if let Some(event) = self.judge(claim) {
                         return event;

@@ -26,7 +26,7 @@ impl VirtualRouter {
     ) -> Option<Peer> {
         let source = self.source(link);
         let (settings, ours) = (self.config.link(link), self.config.priority());
-        let Link { peer, counters, mismatches, .. } = &mut self.links[link.index()];
+        let Link { peer, counters, mismatches, receives, .. } = &mut self.links[link.index()];
         if advert.vrid != settings.vrid() {
             counters.vrid_errors += 1;
             return None;
@@ -42,6 +42,7 @@ impl VirtualRouter {
             mismatches.replace(&sender, false, iter::once(difference));
             return None;
         }
+        *receives = true;
         counters.advertisements_received += 1;
         counters.priority_zero_received += u64::from(priority == Priority::RELEASE);
         let differences = Difference::that_are_borne(settings, ours, advert, form);

@@ -16,6 +16,8 @@ use crate::types::LinkId;
 #[derive(Clone, Debug)]
 pub(super) struct Link {
     pub(super) state: LinkState,
+    /// Whether something was received since it is up.
+    pub(super) receives: bool,
     /// What the host chose to send from.
     pub(super) source: Option<IpAddr>,
     pub(super) peer: Option<Peer>,
@@ -31,6 +33,7 @@ impl Link {
     pub(super) fn new() -> Self {
         Self {
             state: LinkState::Up,
+            receives: false,
             source: None,
             peer: None,
             counters: Counters::default(),

@@ -3,8 +3,8 @@
 //! The last part of a silence is used to ask, so that nothing takes longer (RFC 5227 §2.1, RFC 4862 §5.4). What an
 //! answer means depends on whose it is:
 //!
-//! - The router that was active: its kernel lives, but nobody advertises. We claim, and defend what we claimed.
-//!   With a virtual MAC nothing is to be defended: whoever answers, answers what we say.
+//! - The router that was active, or another of ours: its kernel lives, but nobody advertises. We claim, and defend what we
+//!   claimed. With a virtual MAC nothing is to be defended: whoever answers, answers what we say.
 //! - Anybody else: an address that two hosts have serves nobody. We do not claim, and ask again in the next silence.
 //!
 //! A weaker router that is active answers rightfully, so who preempts does not ask.
@@ -84,16 +84,24 @@ impl VirtualRouter {
         self.probe.ask(&silence, now);
         for link in self.config.link_ids() {
             if self.config.link(link).checks_duplicates() {
-                self.ask(link, self.peer(link).map(|peer| peer.address));
+                self.ask(link, &self.peers(link));
             }
         }
     }
 
-    /// By its own address the router that was active shows who it is.
-    fn ask(&mut self, link: LinkId, peer: Option<IpAddr>) {
+    /// By their own addresses other routers show who they are.
+    fn ask(&mut self, link: LinkId, peers: &[IpAddr]) {
         let addresses = self.config.link(link).held().into_iter().take(ASKED_MAX);
-        let addresses = addresses.chain(peer).collect();
+        let addresses = addresses.chain(peers.iter().copied()).collect();
         self.actions.push(Action::Ask { link, addresses });
+    }
+
+    /// The addresses of the other routers: of the one that was heard last, and of those in the settings.
+    fn peers(&self, link: LinkId) -> Vec<IpAddr> {
+        let heard = self.peer(link).map(|peer| peer.address);
+        let others = self.config.link(link).others().iter().copied();
+        let others = others.filter(|other| Some(*other) != heard).take(OTHERS_MAX);
+        heard.into_iter().chain(others).collect()
     }
 
     /// Also one that was not asked for, or that was asked for before the last advertisement.
@@ -108,7 +116,7 @@ impl VirtualRouter {
 
     /// Somebody who has our addresses before this claim, and whom we do not know.
     pub(super) fn stranger(&self, backup: &BackupState) -> Option<Answer> {
-        self.rivals(backup).find(|answer| !self.was_active(answer))
+        self.rivals(backup).find(|answer| !self.is_peer(answer))
     }
 
     /// Who answered for our addresses before this claim.
@@ -123,15 +131,13 @@ impl VirtualRouter {
         self.config.link(answer.link).held().contains(&answer.address)
     }
 
-    /// Whether it is the router that was active: it also has that one's address, or that of the virtual router (RFC
-    /// 9568 §7.3).
-    fn was_active(&self, Answer { link, mac, .. }: &Answer) -> bool {
+    /// Whether it is another router of ours: it also has one's own address, or that of the virtual router (RFC 9568 §7.3).
+    fn is_peer(&self, Answer { link, mac, .. }: &Answer) -> bool {
         let settings = self.config.link(*link);
         let virtual_mac = Mac::of_virtual_router(Family::of(settings.source()), settings.vrid());
-        let peer = self.peer(*link).map(|peer| peer.address);
         let has =
             |address| self.probe.answers.contains(&Answer { link: *link, address, mac: *mac });
-        *mac == virtual_mac || peer.is_some_and(has)
+        *mac == virtual_mac || self.peers(*link).into_iter().any(has)
     }
 
     /// Whether it has the virtual MAC, and so would we.
@@ -192,7 +198,7 @@ impl VirtualRouter {
         *conflict = conflict.filter(|conflict| !conflict.is_over(now));
         let goes_on = conflict.is_some();
         if goes_on {
-            self.ask(link, None);
+            self.ask(link, &[]);
         }
         goes_on
     }
@@ -211,4 +217,7 @@ const QUESTIONS: u32 = 2;
 pub const ASKED_MAX: usize = 16;
 
 /// As many answers as there can be on one link when two hosts answer for everything.
-const ANSWERS_MAX: usize = 2 * (ASKED_MAX + 1);
+const ANSWERS_MAX: usize = 2 * (ASKED_MAX + 1 + OTHERS_MAX);
+
+/// Routers of the settings that are asked for.
+const OTHERS_MAX: usize = 8;

@@ -19,10 +19,55 @@ impl BackupState {
         Self { links: vec![Silence::begin(now); config.links().len()] }
     }
 
-    /// The same on links that have just come up.
-    pub(crate) fn settling(config: &RouterConfig, now: Instant) -> Self {
-        let silence = Silence { wait: Wait::Settling, ..Silence::begin(now) };
-        Self { links: vec![silence; config.links().len()] }
+    /// The same where some links have not received anything yet.
+    pub(crate) fn settling(
+        config: &RouterConfig,
+        receives: impl Fn(LinkId) -> bool,
+        now: Instant,
+    ) -> Self {
+        let silence = |(id, link): (LinkId, &LinkConfig)| {
+            let is_settled = receives(id) || link.settle().is_zero();
+            let wait = if is_settled { Wait::ActiveDown } else { Wait::Settling { asked: 0 } };
+            Silence { wait, ..Silence::begin(now) }
+        };
+        Self { links: config.link_ids().zip(config.links()).map(silence).collect() }
+    }
+
+    /// Something was received, and now it is listened for the active router.
+    pub(crate) fn receives(&mut self, link: LinkId, now: Instant) {
+        let silence = &mut self.links[link.index()];
+        if matches!(silence.wait, Wait::Settling { .. }) {
+            silence.armed_at = now;
+            silence.settle();
+        }
+    }
+
+    /// Until when a link is given time to receive anything.
+    pub(crate) fn settles_until(&self, config: &RouterConfig, link: LinkId) -> Option<Instant> {
+        let (silence, settings) = (&self.links[link.index()], config.link(link));
+        let is_settling = matches!(silence.wait, Wait::Settling { .. });
+        let settles = is_settling && !settings.settle().is_zero();
+        settles.then(|| silence.active_down_at(config, settings))
+    }
+
+    /// When to ask for something to be sent on this link, if nothing was received yet.
+    pub(crate) fn evidence_at(&self, link: LinkId) -> Option<Instant> {
+        let silence = &self.links[link.index()];
+        match silence.wait {
+            Wait::Settling { asked } => Some(silence.armed_at + EVIDENCE_SPACING * asked),
+            Wait::ActiveDown | Wait::Released(_) | Wait::ReleasedElsewhere { .. } => None,
+        }
+    }
+
+    /// Whether to ask now; if so, it counts as done.
+    pub(crate) fn take_evidence_due(&mut self, link: LinkId, now: Instant) -> bool {
+        let is_due = self.evidence_at(link).is_some_and(|at| now >= at);
+        while self.evidence_at(link).is_some_and(|at| now >= at) {
+            if let Wait::Settling { asked } = &mut self.links[link.index()].wait {
+                *asked += 1;
+            }
+        }
+        is_due
     }
 
     /// The state of a router that just heard `peer` on this link and leaves it alone there.
@@ -127,8 +172,8 @@ struct Silence {
 enum Wait {
     /// Active_Down_Interval.
     ActiveDown,
-    /// The same, but no less than [`SETTLE`], because the link has just come up.
-    Settling,
+    /// The same, but no less than the link has to show that it receives. We asked so often for something to receive.
+    Settling { asked: u32 },
     /// Skew_Time, because this router let go.
     Released(IpAddr),
     /// This router let go on another link. Its release may be lost or under way here, or somebody else is active on
@@ -173,7 +218,8 @@ impl Silence {
         let active_down_at = self.armed_at + link.active_down(config.priority(), interval);
         match self.wait {
             Wait::ActiveDown => active_down_at,
-            Wait::Settling => active_down_at.max(self.armed_at + SETTLE),
+            // With the skew, so that of two boxes that boot together the stronger one is heard before the other claims.
+            Wait::Settling { .. } => active_down_at.max(self.armed_at + link.settle() + skew),
             Wait::Released(_) => self.armed_at + skew,
             Wait::ReleasedElsewhere { released_at, heard_at, .. } => {
                 let free_at = released_at.max(heard_at + interval.duration()) + skew;
@@ -208,7 +254,7 @@ impl Silence {
     /// Why the silence lasted long enough.
     fn reason(&self, now: Instant) -> Reason {
         match self.wait {
-            Wait::ActiveDown | Wait::Settling => {
+            Wait::ActiveDown | Wait::Settling { .. } => {
                 Reason::Silence(now.saturating_duration_since(self.armed_at))
             }
             Wait::Released(by) | Wait::ReleasedElsewhere { by, .. } => Reason::Released { by },
@@ -247,14 +293,14 @@ impl Silence {
 
     /// The link receives.
     fn settle(&mut self) {
-        if self.wait == Wait::Settling {
+        if matches!(self.wait, Wait::Settling { .. }) {
             self.wait = Wait::ActiveDown;
         }
     }
 
     /// The group of `peer` let go as a whole, on all links.
     fn released_elsewhere(&mut self, peer: &Peer) {
-        if matches!(self.wait, Wait::ActiveDown | Wait::Settling) {
+        if matches!(self.wait, Wait::ActiveDown | Wait::Settling { .. }) {
             self.wait = Wait::ReleasedElsewhere {
                 by: peer.address,
                 released_at: peer.heard_at,
@@ -265,6 +311,5 @@ impl Silence {
     }
 }
 
-/// How long nothing may be heard on a link that has just come up before that counts as silence: ports of switches need
-/// a while until they forward. Who hears an advertisement waits no longer than ever.
-pub const SETTLE: Duration = Duration::from_secs(1);
+/// The time between two questions to hosts whose answer would show that a link receives.
+pub const EVIDENCE_SPACING: Duration = Duration::from_secs(1);

@@ -30,6 +30,7 @@ struct LinkHabits {
     version_2: Option<Auth>,
     interval: u64,
     checks_duplicates: bool,
+    settle: Duration,
 }
 
 impl LinkHabits {
@@ -42,7 +43,8 @@ impl LinkHabits {
         let intervals =
             if version_2.is_some() { [1000, 1000, 2000, 3000] } else { [100, 200, 1000, 1000] };
         let (interval, checks_duplicates) = (rng.pick(&intervals), rng.percent(50));
-        Self { family, version_2, interval, checks_duplicates }
+        let settle = rng.pick(&[Duration::ZERO, ms(500), SETTLE_MAX]);
+        Self { family, version_2, interval, checks_duplicates, settle }
     }
 
     fn config(&self, id: LinkId, index: usize, deviation: usize, rng: &mut Rng) -> LinkConfig {
@@ -68,6 +70,9 @@ impl LinkHabits {
             .expect("sayable in version 3")
             .with_version(version)
             .expect("sayable in version 2");
+        let others = (0..HOSTS_MAX).filter(|other| *other != index);
+        let others = others.map(|other| on(source(id, other))).collect();
+        let link = link.with_settle(self.settle).with_others(others);
         if self.checks_duplicates { link.with_duplicate_check() } else { link }
     }
 }
@@ -151,6 +156,9 @@ fn draw_preempt(rng: &mut Rng) -> Preempt {
 }
 
 pub const HOSTS_MAX: usize = 5;
+
+/// The longest time that a link has to show that it receives.
+pub const SETTLE_MAX: Duration = ms(5000);
 
 /// The longest [`Preempt::After`] that a plan uses.
 pub const PREEMPT_DELAY_MAX: Duration = ms(3000);

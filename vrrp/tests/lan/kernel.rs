@@ -102,6 +102,7 @@ impl World {
         law!(decoded.is_ok(), "what is sent can be read", "{decoded:?} of {payload:02x?}");
         match decoded {
             Ok((advert, form)) if self.hosts[to].carries(link) => {
+                self.input(to, Event::Receives { link })?;
                 let waited = Duration::ZERO;
                 let event = Event::Advertisement { link, source, advert, form, waited };
                 let host = &self.hosts[to];

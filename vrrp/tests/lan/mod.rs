@@ -29,7 +29,7 @@ use vrrp::router::CONSENT_BACKOFF;
 use vrrp::schedule::{REFRESH, SPACING};
 use vrrp::{InitializeState, Preempt, State};
 
-use habits::{CONSENT_WITHIN_MAX, PREEMPT_DELAY_MAX};
+use habits::{CONSENT_WITHIN_MAX, PREEMPT_DELAY_MAX, SETTLE_MAX};
 use host::Host;
 use kinds::KINDS;
 use laws::{Law, Laws};
@@ -181,7 +181,8 @@ fn settle(world: &mut World) -> Law {
     let asks = world.hosts.iter().any(|host| host.config().consent_within().is_some());
     // Somebody was refused just before, by hooks that are still busy.
     let consent = if asks { CONSENT_BACKOFF + CONSENT_WITHIN_MAX * 2 } else { Duration::ZERO };
-    world.run_for(takeovers + fault.unwrap_or_default() + delay + consent + SPACING)
+    let others = delay + consent + SPACING + SETTLE_MAX;
+    world.run_for(takeovers + fault.unwrap_or_default() + others)
 }
 
 fn time_in_fault(host: &Host, now: Instant) -> Duration {

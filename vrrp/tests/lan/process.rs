@@ -65,6 +65,7 @@ impl World {
             | Event::Timer
             | Event::Advertisement { .. }
             | Event::Link { .. }
+            | Event::Receives { .. }
             | Event::Source { .. }
             | Event::RoutesLost { .. }
             | Event::Claimed { .. }
@@ -155,6 +156,7 @@ impl World {
             | Event::Timer
             | Event::Advertisement { .. }
             | Event::Link { .. }
+            | Event::Receives { .. }
             | Event::Source { .. }
             | Event::AddressLost { .. }
             | Event::RoutesLost { .. }
@@ -314,6 +316,7 @@ fn brief(event: &Event) -> String {
         | Event::Leave
         | Event::Timer
         | Event::Link { .. }
+        | Event::Receives { .. }
         | Event::Source { .. }
         | Event::AddressLost { .. }
         | Event::RoutesLost { .. }

@@ -9,7 +9,7 @@ use super::network::WAKE_LATE_MAX;
 use super::plan::Fault;
 use super::rng::Rng;
 use super::world::World;
-use crate::subject::{LAN, host_on, interval, ms, vrid};
+use crate::subject::{LAN, VIP, host_on, interval, ms, vrid};
 
 const STRONG: usize = 0;
 const WEAK: usize = 1;
@@ -93,6 +93,35 @@ fn killed_supervisor_is_replaced_after_the_skew() {
         assert!(world.measure.gap_longest <= skew(100) + GUARD + SLACK);
         assert_eq!(world.measure.both_held, Duration::ZERO);
     });
+}
+
+#[test]
+fn boxes_that_boot_behind_a_switch_that_does_not_forward_yet_wait_for_each_other() {
+    for forwards_after in [ms(0), ms(100), ms(2500), ms(4900)] {
+        let configs = [(10, 150), (11, 100)].map(|(last, priority)| {
+            let link = LinkConfig::new(vrid(), host_on(LinkId::FIRST, last), vec![VIP])
+                .and_then(|link| link.with_interval(interval(100)))
+                .expect("valid")
+                .with_settle(ms(5000))
+                .with_others(vec![host_on(LinkId::FIRST, 21 - last)]);
+            RouterConfig::new(link).with_priority(Priority::new(priority)).expect("not 0")
+        });
+        for seed in 0..20 {
+            let mut world = World::new(configs.to_vec(), DELAY_MAX, Rng::new(seed));
+            for host in [STRONG, WEAK] {
+                world.apply(Fault::Mute(host, LinkId::FIRST)).expect("no law is broken");
+            }
+            world.run_for(forwards_after).expect("no law is broken");
+            for host in [STRONG, WEAK] {
+                world.apply(Fault::Unmute(host, LinkId::FIRST)).expect("no law is broken");
+            }
+            world.run_for(ms(6000)).expect("no law is broken");
+            assert!(world.hosts[STRONG].is_active() && !world.hosts[WEAK].is_active());
+            assert_eq!(world.measure.both_held, Duration::ZERO, "{forwards_after:?}");
+            // The question that is asked every second is answered, and then Active_Down passes.
+            assert!(world.measure.gap_longest <= forwards_after + ms(1000) + active_down(100));
+        }
+    }
 }
 
 #[test]

@@ -100,6 +100,17 @@ fn duplicates_are_looked_for_unless_told_otherwise() {
 }
 
 #[test]
+fn links_have_time_to_settle_and_the_other_boxes_are_known() {
+    let loaded = |line| router(line).loads().routers[0].clone();
+    assert_eq!(loaded("").settle, Duration::from_secs(5));
+    assert_eq!(loaded("settle = \"0s\"").settle, Duration::ZERO);
+    assert_eq!(loaded("").others, ["192.168.8.3".parse::<IpAddr>().expect("an address")]);
+    assert_eq!(loaded("").strongest_other, Some(Priority::new(100)));
+    let swapped = loaded("priority = { router-a = 100, router-b = 200 }");
+    assert_eq!(swapped.strongest_other, Some(Priority::new(200)));
+}
+
+#[test]
 fn router_values_are_read() {
     let config = router("advert_interval = \"100ms\"").loads();
     assert_eq!(config.routers[0].interval, Interval::from_centiseconds(10).expect("an interval"));

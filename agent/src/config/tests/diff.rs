@@ -92,6 +92,8 @@ fn routers() -> impl Strategy<Value = Vec<Router>> {
                     preempt: Preempt::Never,
                     virtual_mac: false,
                     checks_duplicates: true,
+                    settle: Duration::from_secs(5),
+                    others: Vec::new(),
                     group,
                     version: Version::V3 { checksum: Checksum::Auto },
                     routes: Vec::new(),

@@ -52,6 +52,8 @@ pub(super) fn router(file: &File, table: &RouterTable, node: &NodeTable) -> Opti
         group: table.group.as_ref().map(|group| group.get_ref().clone()),
         virtual_mac: *table.virtual_mac.get_ref(),
         checks_duplicates: *table.duplicate_check.get_ref(),
+        settle: *table.settle.get_ref(),
+        others: transports::others(file, table, node),
         version: versions::version(table),
         hooks: hooks::hooks(table)?,
         routes: table.routes.iter().map(|it| routes::route(table, it)).collect::<Option<_>>()?,

@@ -50,6 +50,12 @@ pub(super) fn transport(file: &File, table: &RouterTable, this: &NodeTable) -> O
     })
 }
 
+/// The own addresses of the other nodes, as far as they are of the family of the virtual router.
+pub(super) fn others(file: &File, router: &RouterTable, this: &NodeTable) -> Vec<IpAddr> {
+    let others = file.nodes.iter().filter(|node| !std::ptr::eq(*node, this));
+    others.filter_map(|node| source(router, node)).collect()
+}
+
 /// Where the nodes are on the link of a virtual router that speaks to each by itself. None if it speaks to the group.
 pub(super) fn sources(file: &File, router: &RouterTable) -> impl Iterator<Item = IpAddr> {
     let nodes = if router.transport == TransportKind::Unicast { &*file.nodes } else { &[] };

@@ -6,6 +6,7 @@ use super::place::refused;
 use super::{Linux, Sockets};
 use crate::event::{Event, LinkState};
 use crate::family::Family;
+use crate::linux::evidence::EvidenceSocket;
 use crate::linux::frames::FrameSocket;
 use crate::linux::interfaces::Interface;
 use crate::linux::socket::AdvertSocket;
@@ -119,7 +120,9 @@ impl<E: Executor> Linux<E> {
             let frames = FrameSocket::open(name, Family::of(source))
                 .and_then(|mut frames| frames.watch(&self.watched).map(|()| frames))
                 .map_err(|error| format!("cannot open a packet socket on `{name}`: {error}"))?;
-            self.sockets = Some(Sockets { adverts, frames });
+            let evidence = EvidenceSocket::open(name)
+                .map_err(|error| format!("cannot open a packet socket on `{name}`: {error}"))?;
+            self.sockets = Some(Sockets { adverts, frames, evidence: Some(evidence) });
         }
         Ok(self.sockets.as_mut().expect("opened above"))
     }
