@@ -9,7 +9,7 @@ use super::inspection::inspect;
 use crate::failure::{Failure, Result, eventually};
 use crate::lab::Family;
 use crate::lab::frames::Frames;
-use crate::lab::holders::Holding;
+use crate::lab::holders::{Holding, moments_without};
 use crate::pair::{A, B, Pair, SETTLE_DEADLINE};
 use crate::router::keepalived::Keepalived;
 use crate::router::settings::{MARGIN, Protocol, Settings, Transport};
@@ -21,6 +21,8 @@ struct Mixed {
     pair: Pair,
     keepalived: Keepalived,
     frames: Frames,
+    /// What we send from virtual MACs.
+    virtual_frames: Frames,
 }
 
 impl Mixed {
@@ -33,10 +35,12 @@ impl Mixed {
         let mut keepalived =
             Keepalived::new(B, &pair.lab.routers[B], &directory, &settings).await?;
         let frames = Frames::listen(pair.lab.clock, &pair.lab.routers[B].node).await?;
+        let virtual_frames =
+            Frames::from_virtual_macs(pair.lab.clock, &pair.lab.routers[A].node).await?;
         keepalived.start().await?;
         pair.answered().await?;
         pair.fresh_clients().await?;
-        Ok(Self { pair, keepalived, frames })
+        Ok(Self { pair, keepalived, frames, virtual_frames })
     }
 
     /// Waits until a box has taken the address.
@@ -55,7 +59,16 @@ impl Mixed {
         let heard = self.frames.since(Duration::ZERO);
         let mut verdict = Verdict::of_rounds(rounds).both_held_at_most(YIELD).gap_at_most(bound);
         verdict.problems.extend(inspect(&heard, &directory, settings, ours).await?);
-        Ok(verdict)
+        let (sent, changes) =
+            (self.virtual_frames.since(Duration::ZERO), self.pair.lab.holders.changes());
+        let moments = sent.iter().map(|frame| frame.at);
+        let strays = moments_without(&changes, A, moments, YIELD);
+        Ok(verdict
+            .expect(
+                sent.is_empty() != settings.virtual_mac,
+                "the virtual MAC was not that of the config",
+            )
+            .expect(strays == 0, format!("a backup sent {strays} frames from the virtual MAC")))
     }
 }
 
@@ -81,6 +94,22 @@ pub async fn stronger(binary: PathBuf, protocol: Protocol) -> Result<Verdict> {
 /// When it cannot be brought to its end.
 pub async fn ipv6(binary: PathBuf) -> Result<Verdict> {
     win_and_lose(binary, Settings { family: Family::Ipv6, ..Settings::default() }).await
+}
+
+/// The same with a virtual MAC, which keepalived has as well.
+///
+/// # Errors
+/// When it cannot be brought to its end.
+pub async fn virtual_mac_stronger(binary: PathBuf, family: Family) -> Result<Verdict> {
+    win_and_lose(binary, Settings { family, virtual_mac: true, ..Settings::default() }).await
+}
+
+/// The drill in which `haagent` is the weaker box, with a virtual MAC.
+///
+/// # Errors
+/// When it cannot be brought to its end.
+pub async fn virtual_mac_weaker(binary: PathBuf, family: Family) -> Result<Verdict> {
+    wait_and_give_back(binary, Settings { family, virtual_mac: true, ..Settings::default() }).await
 }
 
 /// The same by unicast.

@@ -29,7 +29,19 @@ const MAC: Mac = Mac([0x02, 0x11, 0x22, 0x33, 0x44, 0x55]);
 /// # Errors
 /// When it cannot be brought to its end.
 pub async fn run(binary: PathBuf) -> Result<Verdict> {
-    let mut pair = Pair::idle(&binary, Settings::default()).await?;
+    with(binary, Settings::default()).await
+}
+
+/// The same with a virtual MAC.
+///
+/// # Errors
+/// When it cannot be brought to its end.
+pub async fn virtual_mac(binary: PathBuf) -> Result<Verdict> {
+    with(binary, Settings { virtual_mac: true, ..Settings::default() }).await
+}
+
+async fn with(binary: PathBuf, settings: Settings) -> Result<Verdict> {
+    let mut pair = Pair::idle(&binary, settings).await?;
     let [present, away] = NAMES;
     rename(pair.boxes[A].machine(), away).await?;
     pair.boxes[A].start().await?;

@@ -105,6 +105,16 @@ pub const DRILLS: &[Drill] = &[
         run: |b| virtual_mac::refused(b).boxed_local(),
     },
     Drill {
+        name: "virtual_mac_late_interface",
+        needs: &[],
+        run: |b| late_interface::virtual_mac(b).boxed_local(),
+    },
+    Drill {
+        name: "virtual_mac_routes",
+        needs: &[IP],
+        run: |binary| routes::virtual_mac(binary).boxed_local(),
+    },
+    Drill {
         name: "virtual_mac_deleted",
         needs: &[],
         run: |b| virtual_mac::deleted(b).boxed_local(),
@@ -178,6 +188,21 @@ pub const DRILLS: &[Drill] = &[
         name: "interop_unicast_ipv6",
         needs: &[KEEPALIVED, TSHARK],
         run: |b| interop::unicast_stronger(b, Family::Ipv6, Protocol::V3).boxed_local(),
+    },
+    Drill {
+        name: "interop_virtual_mac_stronger",
+        needs: &[KEEPALIVED, TSHARK],
+        run: |b| interop::virtual_mac_stronger(b, Family::Ipv4).boxed_local(),
+    },
+    Drill {
+        name: "interop_virtual_mac_weaker",
+        needs: &[KEEPALIVED, TSHARK],
+        run: |b| interop::virtual_mac_weaker(b, Family::Ipv4).boxed_local(),
+    },
+    Drill {
+        name: "interop_virtual_mac_ipv6",
+        needs: &[KEEPALIVED, TSHARK],
+        run: |b| interop::virtual_mac_stronger(b, Family::Ipv6).boxed_local(),
     },
     Drill { name: "message_only", needs: &[TSHARK], run: |b| message_only::run(b).boxed_local() },
     in_dialect("matrix_v3", |b| matrix::run(b, matrix::V3).boxed_local()),

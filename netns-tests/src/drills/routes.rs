@@ -55,9 +55,23 @@ const OURS: &str = "112";
 /// # Errors
 /// When it cannot be brought to its end.
 pub async fn run(binary: PathBuf) -> Result<Verdict> {
+    with(binary, &Settings::default()).await
+}
+
+/// The same with a virtual MAC: routes stay on the interface, and may have a source on the device above it.
+///
+/// # Errors
+/// When it cannot be brought to its end.
+pub async fn virtual_mac(binary: PathBuf) -> Result<Verdict> {
+    with(binary, &Settings { virtual_mac: true, ..Settings::default() }).await
+}
+
+async fn with(binary: PathBuf, settings: &Settings) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     for case in &CASES {
-        let one = follow(&binary, case).await?;
+        let settings =
+            Settings { family: case.family, router_extra: case.config, ..settings.clone() };
+        let one = follow(&binary, case, settings).await?;
         verdict.measurement = one.measurement;
         verdict.problems.extend(one.problems);
         verdict.remarks.extend(one.remarks);
@@ -65,9 +79,7 @@ pub async fn run(binary: PathBuf) -> Result<Verdict> {
     Ok(verdict)
 }
 
-async fn follow(binary: &Path, case: &Case) -> Result<Verdict> {
-    let settings =
-        Settings { family: case.family, router_extra: case.config, ..Settings::default() };
+async fn follow(binary: &Path, case: &Case, settings: Settings) -> Result<Verdict> {
     let mut pair = Pair::idle(binary, settings).await?;
     // Left by a crash, and by somebody else in the place of nothing of ours.
     let stale = case.shown[0].split(' ').next().unwrap_or_default();

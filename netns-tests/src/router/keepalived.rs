@@ -177,6 +177,7 @@ fn config_text(settings: &Settings, number: usize) -> String {
             )
         }
     };
+    let virtual_mac = if settings.virtual_mac { "  use_vmac\n" } else { "" };
     let version = settings.protocol.version();
     let mut text = format!("global_defs {{\n  router_id lab\n  vrrp_version {version}\n}}\n");
     let routers = settings.virtual_routers();
@@ -185,7 +186,9 @@ fn config_text(settings: &Settings, number: usize) -> String {
         text += &format!("vrrp_sync_group {GROUP} {{\n  group {{ {} }}\n}}\n", names.join(" "));
     }
     for VirtualRouter { name, vrid, interface, interval, addresses, excluded } in routers {
-        let line = |address, prefix| format!("    {address}/{prefix} dev {interface}\n");
+        // With a virtual MAC its addresses go to the device that it makes then.
+        let device = if settings.virtual_mac { String::new() } else { format!(" dev {interface}") };
+        let line = |address, prefix| format!("    {address}/{prefix}{device}\n");
         let prefix = |address: IpAddr| if address.is_ipv4() { 32 } else { 64 };
         let addresses: String =
             addresses.iter().map(|(address, _)| line(*address, prefix(*address))).collect();
@@ -196,7 +199,7 @@ fn config_text(settings: &Settings, number: usize) -> String {
         }
         text += &format!(
             "vrrp_instance {name} {{\n  state BACKUP\n  interface {interface}\n  virtual_router_id {vrid}\n  \
-             priority {priority}\n  advert_int {}\n{preempt}{authentication}{transport}  \
+             priority {priority}\n  advert_int {}\n{preempt}{authentication}{transport}{virtual_mac}  \
              virtual_ipaddress {{\n{addresses}  }}\n{excluded}}}\n",
             interval.as_secs_f64()
         );
