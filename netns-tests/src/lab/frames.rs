@@ -38,7 +38,7 @@ impl Frames {
     /// # Errors
     /// When the kernel refuses.
     pub async fn listen(clock: Clock, node: &Node) -> Result<Self> {
-        Self::note(clock, node, open, Frame::is_of_interest).await
+        Self::note(clock, node, &[], Frame::is_of_interest).await
     }
 
     /// Listens on `node` to what it sends from the MACs of virtual routers (RFC 9568 §7.3), whatever that is.
@@ -46,23 +46,18 @@ impl Frames {
     /// # Errors
     /// When the kernel refuses.
     pub async fn from_virtual_macs(clock: Clock, node: &Node) -> Result<Self> {
-        let open = || -> Result<UdpSocket> {
-            let socket = open()?;
-            let filter = socket2::SockRef::from(&socket).attach_filter(&FROM_VIRTUAL_MACS);
-            filter.or_fail("cannot filter a packet socket").map(|()| socket)
-        };
-        Self::note(clock, node, open, |_| true).await
+        Self::note(clock, node, &FROM_VIRTUAL_MACS, |_| true).await
     }
 
     async fn note(
         clock: Clock,
         node: &Node,
-        open: impl FnOnce() -> Result<UdpSocket> + Send + 'static,
+        filter: &'static [SockFilter],
         is_of_interest: fn(&Frame) -> bool,
     ) -> Result<Self> {
         let heard = Arc::<Mutex<Vec<Frame>>>::default();
         let notes = heard.clone();
-        let socket = node.run(|| async { open() }).await??;
+        let socket = node.run(|| async { open(filter) }).await??;
         let work = move || listen(socket, clock, notes, is_of_interest);
         Ok(Self { heard, _listening: node.start(work).await? })
     }
@@ -75,13 +70,20 @@ impl Frames {
     }
 }
 
-/// A packet socket; the datagram type of tokio serves any socket that receives whole packets.
-fn open() -> Result<UdpSocket> {
+/// A packet socket for what this filter lets through; the datagram type of tokio serves any socket that receives whole
+/// packets. No filter lets everything through.
+fn open(filter: &[SockFilter]) -> Result<UdpSocket> {
     let protocol = Protocol::from(i32::from(EVERYTHING));
     let socket = Socket::new(Domain::PACKET, Type::RAW, Some(protocol))
         .or_fail("cannot open a packet socket")?;
     socket.set_nonblocking(true).or_fail("cannot make a socket non-blocking")?;
-    UdpSocket::from_std(socket.into()).or_fail("cannot watch a packet socket")
+    if !filter.is_empty() {
+        socket.attach_filter(filter).or_fail("cannot filter a packet socket")?;
+    }
+    let socket = std::net::UdpSocket::from(socket);
+    // What came before the filter was there.
+    while !filter.is_empty() && socket.recv(&mut [0; 1]).is_ok() {}
+    UdpSocket::from_std(socket).or_fail("cannot watch a packet socket")
 }
 
 /// Sent by this machine, from a MAC that begins with 00-00-5E-00.
