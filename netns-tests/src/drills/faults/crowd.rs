@@ -13,7 +13,7 @@ use crate::failure::{Failure, OrFail, Result, eventually};
 use crate::lab::frames::Frames;
 use crate::router::contender::{Contender, Part};
 use crate::router::settings::Settings;
-use crate::verdict::{Verdict, whole_ms};
+use crate::verdict::{Verdict, median, whole_ms};
 
 /// Addresses beside the one that clients use.
 const MORE_ADDRESSES: u8 = 199;
@@ -102,11 +102,15 @@ fn fact(process: i32, name: &str) -> Result<u64> {
 /// Virtual routers beside the one that clients use.
 const MORE_ROUTERS: usize = 15;
 
-/// How long their work is watched.
-const WORK: Duration = Duration::from_secs(10);
+/// How long their work is watched, and how often: other work on this machine makes ours dearer.
+const WORK: Duration = Duration::from_secs(4);
+const WINDOWS: usize = 5;
 
-/// The drill: 16 virtual routers with adverts every 100 ms cost the active box no more than they cost keepalived. The
-/// kernel charges the sender for what receivers in the same lab get, so the percentage is that of this machine only.
+/// What the supervisor may need of a core for them.
+const CPU_MAX_PERCENT: f64 = 1.0;
+
+/// The drill: 16 virtual routers with adverts every 100 ms cost the active box little, and no more than they cost
+/// keepalived. The kernel charges the sender for what receivers in the same lab get.
 ///
 /// # Errors
 /// When it cannot be brought to its end.
@@ -115,13 +119,15 @@ pub async fn routers(binary: PathBuf) -> Result<Verdict> {
     let theirs = work(&binary, Contender::Keepalived).await?;
     let percent = |cpu: Duration| cpu.as_secs_f64() * 100.0 / WORK.as_secs_f64();
     let (ours, theirs) = (percent(ours), percent(theirs));
+    let most = CPU_MAX_PERCENT.min(theirs);
     Ok(Verdict::default()
-        .expect(ours <= theirs, format!("we need {ours:.1} % of a core, keepalived {theirs:.1} %"))
+        .expect(ours <= most, format!("we need {ours:.2} % of a core, more than {most:.2} %"))
         .remark(format!(
-            "16 virtual routers need {ours:.1} % of a core, those of keepalived {theirs:.1} %"
+            "16 virtual routers need {ours:.2} % of a core, those of keepalived {theirs:.2} %"
         )))
 }
 
+/// The processor time of the active box in a window, the median of several.
 async fn work(binary: &Path, contender: Contender) -> Result<Duration> {
     let interval = Settings::default().advert_interval();
     let settings = Settings { more_routers: vec![interval; MORE_ROUTERS], ..Settings::default() };
@@ -129,24 +135,30 @@ async fn work(binary: &Path, contender: Contender) -> Result<Duration> {
     let active = contest.settled().await?;
     let elector = contest.boxes[active].processes(&[Part::Elector]).await?;
     let elector = elector.first().map_or(0, |process| process.as_raw());
-    let before = cpu_time(elector)?;
-    sleep(WORK).await;
-    Ok(cpu_time(elector)?.saturating_sub(before))
+    let mut windows = Vec::new();
+    for _ in 0..WINDOWS {
+        let before = cpu_time(elector)?;
+        sleep(WORK).await;
+        windows.push(cpu_time(elector)?.saturating_sub(before));
+    }
+    Ok(median(windows.into_iter()))
 }
 
-/// A clock tick of `/proc` (USER_HZ), which is the same on every machine that we know.
-const TICK: Duration = Duration::from_millis(10);
-
-/// The time that a process has had a processor, in user space and in the kernel.
+/// The time that all threads of a process have had a processor, in user space and in the kernel. `/proc/PID/stat` has
+/// the same in ticks of 10 ms, a quarter of a percent of a window.
 ///
 /// # Errors
 /// When there is no such process.
 pub fn cpu_time(process: i32) -> Result<Duration> {
-    let text = std::fs::read_to_string(format!("/proc/{process}/stat"));
-    let text = text.or_fail(format!("cannot look at process {process}"))?;
-    // The name is in parentheses and may itself contain any character; the state follows it.
-    let fields = text.rsplit_once(") ").map_or("", |(_, fields)| fields).split_whitespace();
-    let ticks = fields.skip(11).take(2).map(str::parse::<u32>);
-    let ticks = ticks.sum::<std::result::Result<u32, _>>();
-    Ok(TICK * ticks.or_fail(format!("process {process} has no times"))?)
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task"));
+    let tasks = tasks.or_fail(format!("cannot look at process {process}"))?;
+    let mut sum = Duration::ZERO;
+    for task in tasks {
+        let path = task.or_fail("cannot list threads")?.path().join("schedstat");
+        let text = std::fs::read_to_string(&path);
+        let text = text.or_fail(format!("cannot read `{}`", path.display()))?;
+        let nanos = text.split_whitespace().next().unwrap_or_default().parse();
+        sum += Duration::from_nanos(nanos.or_fail(format!("`{}` has no time", path.display()))?);
+    }
+    Ok(sum)
 }
