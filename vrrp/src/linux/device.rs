@@ -44,11 +44,10 @@ impl Device {
     pub(super) fn addresses(&self) -> BTreeSet<IpAddr> {
         let device = self.watch.interface();
         match device.link {
-            LinkState::Up => device
-                .ours
-                .into_iter()
-                .chain(device.foreign.iter().map(|own| own.address))
-                .collect(),
+            LinkState::Up => {
+                let foreign = device.foreign.iter().map(|own| own.address);
+                device.ours.iter().copied().chain(foreign).collect()
+            }
             LinkState::Down => BTreeSet::new(),
         }
     }

@@ -5,6 +5,8 @@ use std::io;
 use std::rc::Rc;
 use std::time::Instant;
 
+use tokio::sync::watch;
+
 use super::interfaces::Interfaces;
 use super::netlink::Netlink;
 use super::source::SourceRules;
@@ -15,7 +17,7 @@ use crate::tempo::Tempo;
 pub struct Host {
     pub(super) interfaces: Interfaces,
     pub(super) netlink: Rc<RefCell<Netlink>>,
-    pub(super) source_rules: Rc<RefCell<SourceRules>>,
+    pub(super) source_rules: watch::Sender<SourceRules>,
     tempo: Tempo,
 }
 
@@ -27,7 +29,8 @@ impl Host {
     pub async fn open() -> io::Result<Self> {
         let netlink = Rc::new(RefCell::new(Netlink::open()?));
         let interfaces = Interfaces::open().await?;
-        Ok(Self { interfaces, netlink, source_rules: Rc::default(), tempo: Tempo::since(now()) })
+        let source_rules = watch::Sender::default();
+        Ok(Self { interfaces, netlink, source_rules, tempo: Tempo::since(now()) })
     }
 
     /// What its virtual routers keep.
@@ -38,7 +41,7 @@ impl Host {
 
     /// From now on, addresses to send from are chosen by these rules.
     pub fn choose_sources_by(&self, rules: SourceRules) {
-        *self.source_rules.borrow_mut() = rules;
+        self.source_rules.send_replace(rules);
     }
 }
 

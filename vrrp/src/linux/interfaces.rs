@@ -155,9 +155,9 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// The interface as it is now.
-    pub(super) fn interface(&self) -> Interface {
-        self.current.borrow().clone()
+    /// The interface as it is now, and while this is held: not across an await.
+    pub(super) fn interface(&self) -> watch::Ref<'_, Interface> {
+        self.current.borrow()
     }
 
     /// Waits for a change that nobody has seen. Cancel-safe. Pends for ever once the kernel closed the connection.

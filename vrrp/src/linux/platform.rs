@@ -9,6 +9,7 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::device::Device;
@@ -21,6 +22,7 @@ use super::peers::{Heard, Peers};
 use super::route::route_removal_request;
 use super::routes::Routes;
 use super::socket::AdvertSocket;
+use super::source::SourceRules;
 use super::will::{Executor, Farewell, RouterId, Will};
 use crate::advertisement::Advertisement;
 use crate::checksum::ChecksumForm;
@@ -56,6 +58,9 @@ pub struct Linux<E> {
     watch: Watch,
     /// What of the interface has been told already.
     told: Interface,
+    /// Whether that is all that can be known.
+    is_told: bool,
+    source_rules: watch::Receiver<SourceRules>,
     sockets: Option<Sockets>,
     /// What has the addresses, if not the interface.
     device: Option<Device>,
@@ -94,7 +99,7 @@ impl<E: Executor> Linux<E> {
     /// Starts to follow the interface, which need not exist yet.
     ///
     /// It is this link of its virtual router. `source` is an address of the interface, over IPv6 and to the group a
-    /// link-local one, or the unspecified address of the link's family: then it is chosen by the host's [`SourceRules`](super::SourceRules).
+    /// link-local one, or the unspecified address of the link's family: then it is chosen by the host's [`SourceRules`].
     /// Changes of the `peering` are followed, but for the kind of its transport.
     ///
     /// # Errors
@@ -105,12 +110,12 @@ impl<E: Executor> Linux<E> {
         interface: &str,
         vrid: Vrid,
         source: IpAddr,
-        peering: tokio::sync::watch::Receiver<Peering>,
+        peering: watch::Receiver<Peering>,
         executor: E,
     ) -> io::Result<Self> {
         let watch = host.interfaces.follow(interface).await?;
         // As if the link were up: `next_event` tells at once if it is not.
-        let told = Interface { link: LinkState::Up, ..watch.interface() };
+        let told = Interface { link: LinkState::Up, ..watch.interface().clone() };
         Ok(Self {
             link,
             host: host.clone(),
@@ -122,6 +127,8 @@ impl<E: Executor> Linux<E> {
             obstacle: None,
             watch,
             told,
+            is_told: false,
+            source_rules: host.source_rules.subscribe(),
             sockets: None,
             device: None,
             added: BTreeSet::new(),
@@ -185,14 +192,18 @@ impl Heard {
 impl<E: Executor> Platform for Linux<E> {
     async fn next_event(&mut self) -> Event {
         loop {
-            if let Some(event) = self.news() {
-                return event;
+            if !self.is_told {
+                if let Some(event) = self.news() {
+                    return event;
+                }
+                self.is_told = true;
             }
-            let index = self.watch.interface().index;
             let Some(sockets) = self.sockets.as_mut() else {
                 let _ = timeout(RETRY, self.watch.changed()).await;
+                self.is_told = false;
                 continue;
             };
+            let index = self.told.index;
             tokio::select! {
                 biased;
                 received = sockets.adverts.receiver.receive() => match received {
@@ -202,8 +213,9 @@ impl<E: Executor> Platform for Linux<E> {
                     // For example ENETDOWN, whose cause the watch is about to tell.
                     Err(error) => tracing::debug!(%error, "cannot receive"),
                 },
-                () = self.watch.changed() => {}
-                () = changed(&mut self.device) => {}
+                () = self.watch.changed() => self.is_told = false,
+                () = changed(&mut self.device) => self.is_told = false,
+                Ok(()) = self.source_rules.changed() => self.is_told = false,
                 () = self.routes.lost(index) => return Event::RoutesLost { link: self.link },
                 () = self.peers.changed() => self.use_new_peering(),
                 () = Sockets::evidence(&mut sockets.evidence) => {

@@ -29,7 +29,7 @@ impl<E: Executor> Linux<E> {
 
     /// The interface, with what is on the device if that has our addresses.
     pub(super) fn interface(&self) -> Interface {
-        let interface = self.watch.interface();
+        let interface = self.watch.interface().clone();
         match &self.device {
             Some(device) => Interface { ours: device.addresses(), ..interface },
             None => interface,

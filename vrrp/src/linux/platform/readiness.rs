@@ -90,7 +90,7 @@ impl<E: Executor> Linux<E> {
         if !self.wanted_source.is_unspecified() {
             return Some(self.wanted_source);
         }
-        let rules = self.host.source_rules.borrow();
+        let rules = self.source_rules.borrow();
         rules.choose(&now.foreign, self.family(), self.source)
     }
 
