@@ -36,23 +36,24 @@ pub fn gratuitous_arp(mac: Mac, address: Ipv4Addr, form: ArpForm) -> [u8; ARP_FR
     .encode()
 }
 
-/// An Ethernet frame to all nodes that says: the router with `address` is at `mac`, whatever you knew before
-/// (RFC 9568 §8.2.2; RFC 4861 §7.2.6).
+/// An Ethernet frame to all nodes that says: `address` is at `mac`, whatever you knew before (RFC 9568 §8.2.2; RFC 4861
+/// §7.2.6). `forwards` says that it is a router's: hosts stop to use as their router whoever says that he is none.
 ///
 /// ```
 /// use vrrp::{Mac, unsolicited_na};
 ///
-/// let frame = unsolicited_na(Mac([2, 0, 0, 0, 0, 1]), "fe80::1".parse()?);
+/// let frame = unsolicited_na(Mac([2, 0, 0, 0, 0, 1]), "fe80::1".parse()?, true);
 /// assert_eq!(frame[..6], [0x33, 0x33, 0, 0, 0, 1]);
 /// # Ok::<(), std::net::AddrParseError>(())
 /// ```
 #[must_use]
-pub fn unsolicited_na(mac: Mac, address: Ipv6Addr) -> Vec<u8> {
+pub fn unsolicited_na(mac: Mac, address: Ipv6Addr, forwards: bool) -> Vec<u8> {
+    let router = if forwards { ROUTER } else { 0 };
     Ndp {
         ethernet_source: mac,
         source: address,
         destination: ALL_NODES,
-        body: Body::Advertisement { flags: ROUTER | OVERRIDE },
+        body: Body::Advertisement { flags: router | OVERRIDE },
         target: address,
         link_layer: Some(mac),
     }
@@ -88,7 +89,7 @@ mod tests {
     #[test]
     fn neighbor_advertisement_tells_all_nodes() {
         let vip: Ipv6Addr = "2001:db8::50".parse().expect("an address");
-        let frame = unsolicited_na(MAC, vip);
+        let frame = unsolicited_na(MAC, vip, true);
         let ethernet =
             [0x33, 0x33, 0, 0, 0, 1, 0x02, 0, 0, 0xaa, 0xbb, 0xcc, 0x86, 0xdd, 0x60, 0, 0, 0];
         assert_eq!(frame[..18], ethernet);
@@ -99,13 +100,15 @@ mod tests {
         assert_eq!(frame[58..62], [0xa0, 0, 0, 0]);
         assert_eq!(frame[62..78], vip.octets());
         assert_eq!(frame[78..], [2, 1, 0x02, 0, 0, 0xaa, 0xbb, 0xcc]);
+        let host = unsolicited_na(MAC, vip, false);
+        assert_eq!(host[58..62], [0x20, 0, 0, 0], "a box that does not forward is no router");
     }
 
     /// Adds up what a receiver does: both addresses, the length, the protocol and the message (RFC 8200 §8.1).
     #[test]
     fn neighbor_advertisement_has_the_right_checksum() {
         for address in ["fe80::1", "2001:db8::50", "ffff:ffff:ffff::ffff"] {
-            let frame = unsolicited_na(MAC, address.parse().expect("an address"));
+            let frame = unsolicited_na(MAC, address.parse().expect("an address"), true);
             let words = frame[22..].as_chunks::<2>().0;
             let sum: u32 = words.iter().map(|&word| u32::from(u16::from_be_bytes(word))).sum();
             let sum = sum + 32 + 58;

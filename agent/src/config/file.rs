@@ -3,6 +3,7 @@
 //! Every value keeps its place, for the rules in [`validate`](super::validate).
 //! A field that is `None` though the file must have it has already been reported.
 
+mod announce;
 mod hmac;
 mod hooks;
 mod route;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use proxy::config::Balance;
 use toml::Spanned;
 use toml::de::DeTable;
+use vrrp::schedule::Announcing;
 use vrrp::{Checksum, Interval, Password, Preempt, Priority, Vrid};
 
 pub(super) use hmac::{HmacTable, KeyTable};
@@ -121,6 +123,7 @@ pub(super) struct RouterTable {
     pub(super) virtual_mac: Spanned<bool>,
     pub(super) duplicate_check: Spanned<bool>,
     pub(super) settle: Spanned<Duration>,
+    pub(super) announce: Announcing,
     pub(super) version: VersionNumber,
     pub(super) password: Option<Spanned<Password>>,
     pub(super) checksum: Option<Spanned<Checksum>>,
@@ -171,6 +174,7 @@ impl RouterTable {
             virtual_mac: reader.optional_or("virtual_mac", value::boolean, false),
             duplicate_check: reader.optional_or("duplicate_check", value::boolean, true),
             settle: reader.optional_or("settle", value::duration(SETTLES), SETTLE_DEFAULT),
+            announce: reader.table("announce", announce::read).unwrap_or_default(),
             version: reader
                 .optional("version", value::version)
                 .map_or_else(VersionNumber::default, Spanned::into_inner),

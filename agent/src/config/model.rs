@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use vrrp::hmac::{HmacKeys, HmacMode};
 use vrrp::linux::{SourceRules, device_name};
+use vrrp::schedule::Announcing;
 use vrrp::{
     Authentication, Checksum, ConfigError, Family, Interval, LinkConfig, Peering, Preempt,
     Priority, Route, Version, Vrid,
@@ -108,6 +109,8 @@ pub(crate) struct Router {
     pub(crate) checks_duplicates: bool,
     /// How much time its link has to show that it receives.
     pub(crate) settle: Duration,
+    /// How its addresses are announced.
+    pub(crate) announcing: Announcing,
     /// The own addresses of the other boxes, of its family.
     pub(crate) others: Vec<IpAddr>,
     /// The version of VRRP it speaks, one that can say the interval.
@@ -208,6 +211,7 @@ impl Router {
             .with_interval(self.interval)?
             .with_routes(self.routes.clone())?
             .with_settle(self.settle)
+            .with_announcing(self.announcing)
             .with_others(self.others.clone());
         let link = if self.virtual_mac { link.with_virtual_mac() } else { link };
         Ok(if self.checks_duplicates { link.with_duplicate_check() } else { link })

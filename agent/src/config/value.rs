@@ -97,6 +97,17 @@ pub(super) fn duration(
     }
 }
 
+/// A duration with its unit, in `range`, or `never`.
+pub(super) fn duration_or_never(
+    range: RangeInclusive<Duration>,
+) -> impl Fn(&DeValue<'_>) -> Parsed<Option<Duration>> {
+    let duration = duration(range);
+    move |value| match value.as_str() {
+        Some("never") => Ok(None),
+        _ => duration(value).map(Some),
+    }
+}
+
 /// The time between advertisements, as some version of VRRP can say it (RFC 9568 §5.2.7, RFC 3768 §5.3.7).
 pub(super) fn interval(value: &DeValue<'_>) -> Parsed<Interval> {
     let duration = any_duration(value)?;

@@ -9,6 +9,7 @@ use crate::auth::Auth;
 use crate::family::Family;
 use crate::mac::Mac;
 use crate::route::{ROUTES_MAX, Route};
+use crate::schedule::Announcing;
 use crate::types::{Interval, Priority, Vrid};
 
 /// One link of a virtual router: a VRID on an interface, what is advertised there, and how.
@@ -23,6 +24,7 @@ pub struct LinkConfig {
     version: Version,
     checks_duplicates: bool,
     has_virtual_mac: bool,
+    announcing: Announcing,
     settle: Duration,
     others: Vec<IpAddr>,
 }
@@ -50,6 +52,7 @@ impl LinkConfig {
             version: Version::V3 { checksum: Checksum::Auto },
             checks_duplicates: false,
             has_virtual_mac: false,
+            announcing: Announcing::default(),
             settle: Duration::ZERO,
             others: Vec::new(),
         })
@@ -101,6 +104,18 @@ impl LinkConfig {
     #[must_use]
     pub fn with_duplicate_check(self) -> Self {
         Self { checks_duplicates: true, ..self }
+    }
+
+    /// The same, but the addresses are announced like that.
+    #[must_use]
+    pub fn with_announcing(self, announcing: Announcing) -> Self {
+        Self { announcing, ..self }
+    }
+
+    /// How the addresses are announced.
+    #[must_use]
+    pub const fn announcing(&self) -> Announcing {
+        self.announcing
     }
 
     /// The same, but silence counts only once something was received since the link is up, or when the link has had this
@@ -176,6 +191,11 @@ impl LinkConfig {
     #[must_use]
     pub fn held(&self) -> Vec<IpAddr> {
         [&*self.addresses, &*self.excluded].concat()
+    }
+
+    /// How many they are.
+    pub(crate) fn held_count(&self) -> usize {
+        self.addresses.len() + self.excluded.len()
     }
 
     /// The routes that come and go with the addresses: up to [`ROUTES_MAX`].

@@ -62,13 +62,13 @@ impl FrameSocket {
         Ok(())
     }
 
-    /// Tells the link that `address` is at `mac`.
-    pub(super) fn announce(&self, mac: Mac, address: IpAddr) -> io::Result<()> {
+    /// Tells the link that `address` is at `mac`, over IPv6 as a router if the interface forwards.
+    pub(super) fn announce(&self, mac: Mac, address: IpAddr, forwards: bool) -> io::Result<()> {
         match address {
             IpAddr::V4(address) => [ArpForm::Request, ArpForm::Reply]
                 .into_iter()
                 .try_for_each(|form| self.send(&gratuitous_arp(mac, address, form))),
-            IpAddr::V6(address) => self.send(&unsolicited_na(mac, address)),
+            IpAddr::V6(address) => self.send(&unsolicited_na(mac, address, forwards)),
         }
     }
 

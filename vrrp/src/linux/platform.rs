@@ -327,11 +327,12 @@ impl<E: Executor> Platform for Linux<E> {
 
     fn announce(&mut self, addresses: &[IpAddr]) -> Result<(), String> {
         let (name, mac) = (self.interface.clone(), self.mac());
+        let forwards = addresses.iter().any(IpAddr::is_ipv6) && forwards_ipv6(&name);
         let sockets = self.sockets()?;
         for address in addresses {
             sockets
                 .frames
-                .announce(mac, *address)
+                .announce(mac, *address, forwards)
                 .map_err(|error| format!("cannot announce `{address}` on `{name}`: {error}"))?;
         }
         Ok(())
@@ -399,4 +400,10 @@ impl<E: Executor> Platform for Linux<E> {
     fn decode_errors(&self) -> &DecodeErrors {
         self.peers.errors()
     }
+}
+
+/// Whether the interface forwards IPv6 now. What cannot be read is as where the kernel has no IPv6.
+fn forwards_ipv6(interface: &str) -> bool {
+    let switch = format!("/proc/sys/net/ipv6/conf/{interface}/forwarding");
+    std::fs::read(switch).is_ok_and(|value| !value.starts_with(b"0"))
 }

@@ -57,7 +57,7 @@ impl VirtualRouter {
         match active.yields_until {
             Some(until) if now < until => {}
             Some(_) => {
-                active.hold(now);
+                active.hold(&self.config, now);
                 self.hold_addresses();
             }
             None => self.keep_addresses(&mut active, now),
@@ -72,9 +72,8 @@ impl VirtualRouter {
                 holding.renewed_at = now;
                 self.add_addresses(link);
             }
-            if holding.announcements.take_due(now) {
-                self.announce(link);
-            }
+            let portion = holding.take_announcement(self.config.link(link), now);
+            self.announce(link, portion);
             if holding.asks_at.is_some_and(|at| now >= at) {
                 holding.asks_at = None;
                 if self.ask_rival(link, now) {
@@ -91,11 +90,10 @@ impl VirtualRouter {
         let holding = active.on(link);
         holding.advertised_at = now;
         holding.announcements.contradict(now);
-        let announce = holds && holding.announcements.take_due(now);
+        let settings = self.config.link(link);
+        let portion = if holds { holding.take_announcement(settings, now) } else { 0..0 };
         self.send(link, self.config.priority());
-        if announce {
-            self.announce(link);
-        }
+        self.announce(link, portion);
         self.state = State::Active(active);
     }
 

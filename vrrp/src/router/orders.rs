@@ -1,5 +1,6 @@
 //! What the router orders: the actions for one link or for all, as the settings have them.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use super::VirtualRouter;
@@ -8,6 +9,7 @@ use crate::checksum::ChecksumForm;
 use crate::config::{Checksum, Version};
 use crate::event::{Action, LinkState};
 use crate::route::Route;
+use crate::schedule::PORTION;
 use crate::types::{LinkId, Priority};
 
 impl VirtualRouter {
@@ -40,7 +42,8 @@ impl VirtualRouter {
             self.add_addresses(link);
         }
         for link in self.config.link_ids() {
-            self.announce(link);
+            let first = PORTION.min(self.config.link(link).held_count());
+            self.announce(link, 0..first);
         }
     }
 
@@ -87,8 +90,13 @@ impl VirtualRouter {
         }
     }
 
-    pub(super) fn announce(&mut self, link: LinkId) {
-        let addresses = self.config.link(link).held();
+    /// Some of the addresses.
+    pub(super) fn announce(&mut self, link: LinkId, portion: Range<usize>) {
+        let held = self.config.link(link).held();
+        let addresses = held.get(portion).unwrap_or_default().to_vec();
+        if addresses.is_empty() {
+            return;
+        }
         self.actions.push(Action::Announce { link, addresses });
     }
 

@@ -186,9 +186,8 @@ impl VirtualRouter {
         }
         let holding = active.on(claim.link);
         holding.announcements.contradict(now);
-        if holding.announcements.take_due(now) {
-            self.announce(claim.link);
-        }
+        let portion = holding.take_announcement(self.config.link(claim.link), now);
+        self.announce(claim.link, portion);
         self.state = State::Active(active);
     }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::{Link, VirtualRouter};
 use crate::config::RouterConfig;
 use crate::event::{Action, Reason, Role};
-use crate::schedule::AnnounceSchedule;
+use crate::schedule::{AnnounceSchedule, PORTION};
 use crate::state::{ActiveState, BackupState, InitializeState, State};
 use crate::types::LinkId;
 
@@ -88,8 +88,9 @@ impl VirtualRouter {
             holding.advertised_at = now;
         }
         if holding_changed {
-            self.announce(link);
-            holding.announcements = AnnounceSchedule::begin(now);
+            let count = self.config.link(link).held_count();
+            self.announce(link, 0..count.min(PORTION));
+            holding.announcements = AnnounceSchedule::begin(now, count);
         }
     }
 

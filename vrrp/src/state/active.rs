@@ -1,5 +1,6 @@
 //! The active state: what was sent when, on each link.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use crate::config::{LinkConfig, RouterConfig};
@@ -18,7 +19,8 @@ pub struct ActiveState {
 impl ActiveState {
     /// Advertisement, addresses and announcement are all out now, on all links.
     pub(crate) fn begin(config: &RouterConfig, now: Instant) -> Self {
-        Self { links: vec![Holding::begin(now); config.links().len()], yields_until: None }
+        let links = config.links().iter().map(|link| Holding::begin(link, now));
+        Self { links: links.collect(), yields_until: None }
     }
 
     /// The advertisement is out now; the router that it preempts has [`YIELD`] to let go.
@@ -27,10 +29,11 @@ impl ActiveState {
     }
 
     /// The router that was preempted has let go: addresses and announcement are out now.
-    pub(crate) fn hold(&mut self, now: Instant) {
+    pub(crate) fn hold(&mut self, config: &RouterConfig, now: Instant) {
         self.yields_until = None;
-        for holding in &mut self.links {
-            *holding = Holding { advertised_at: holding.advertised_at, ..Holding::begin(now) };
+        for (holding, link) in self.links.iter_mut().zip(config.links()) {
+            let advertised_at = holding.advertised_at;
+            *holding = Holding { advertised_at, ..Holding::begin(link, now) };
         }
     }
 
@@ -72,11 +75,11 @@ pub(crate) struct Holding {
 }
 
 impl Holding {
-    fn begin(now: Instant) -> Self {
+    fn begin(link: &LinkConfig, now: Instant) -> Self {
         Self {
             advertised_at: now,
             renewed_at: now,
-            announcements: AnnounceSchedule::begin(now),
+            announcements: AnnounceSchedule::begin(now, link.held_count()),
             asks_at: None,
         }
     }
@@ -103,8 +106,15 @@ impl Holding {
         if !holds {
             return advertise_at;
         }
-        let due_at = advertise_at.min(self.renew_at(link, tempo)).min(self.announcements.next_at());
-        self.asks_at.map_or(due_at, |asks_at| asks_at.min(due_at))
+        let due_at = advertise_at.min(self.renew_at(link, tempo));
+        let others = [self.announcements.next_at(&link.announcing()), self.asks_at];
+        others.into_iter().flatten().fold(due_at, Instant::min)
+    }
+
+    /// Which of the addresses are to be announced now; they count as done.
+    pub(crate) fn take_announcement(&mut self, link: &LinkConfig, now: Instant) -> Range<usize> {
+        let due = self.announcements.take_due(&link.announcing(), link.held_count(), now);
+        due.unwrap_or_default()
     }
 
     /// Somebody claims our addresses.

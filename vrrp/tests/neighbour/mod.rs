@@ -91,7 +91,7 @@ fn an_announcement_only_claims() {
         let frame = gratuitous_arp(HOLDER, [192, 0, 2, 1].into(), form);
         assert_eq!(Neighbour::decode(&frame), claimed, "{form:?}");
     }
-    let frame = unsolicited_na(HOLDER, "2001:db8::50".parse().expect("an address"));
+    let frame = unsolicited_na(HOLDER, "2001:db8::50".parse().expect("an address"), true);
     assert_eq!(Neighbour::decode(&frame), said(HOLDER, "2001:db8::50", "-"));
 }
 

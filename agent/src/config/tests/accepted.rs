@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use proxy::config::{Balance, Check, CheckTiming};
+use vrrp::schedule::Announcing;
 use vrrp::{Auth, Checksum, Interval, Password, Preempt, Priority, Version};
 
 use super::{
@@ -108,6 +109,16 @@ fn links_have_time_to_settle_and_the_other_boxes_are_known() {
     assert_eq!(loaded("").strongest_other, Some(Priority::new(100)));
     let swapped = loaded("priority = { router-a = 100, router-b = 200 }");
     assert_eq!(swapped.strongest_other, Some(Priority::new(200)));
+}
+
+#[test]
+fn announcements_are_repeated_and_paced_as_the_file_says() {
+    let loaded = |line| router(line).loads().routers[0].announcing;
+    assert_eq!(loaded(""), Announcing::default());
+    let slow = Announcing { refresh: None, pace: Duration::from_millis(50) };
+    assert_eq!(loaded("announce = { refresh = \"never\", pace = \"50ms\" }"), slow);
+    let often = Announcing { refresh: Some(Duration::from_secs(10)), ..Announcing::default() };
+    assert_eq!(loaded("announce = { refresh = \"10s\" }"), often);
 }
 
 #[test]

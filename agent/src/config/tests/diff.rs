@@ -7,6 +7,7 @@ use std::time::Duration;
 use proptest::collection::btree_map;
 use proptest::option;
 use proptest::prelude::*;
+use vrrp::schedule::Announcing;
 use vrrp::{Checksum, Interval, Preempt, Priority, Version, Vrid};
 
 use super::{BACKEND, FRONTEND, NODE, OTHER_NODE, ROUTER, file};
@@ -93,6 +94,7 @@ fn routers() -> impl Strategy<Value = Vec<Router>> {
                     virtual_mac: false,
                     checks_duplicates: true,
                     settle: Duration::from_secs(5),
+                    announcing: Announcing::default(),
                     others: Vec::new(),
                     group,
                     version: Version::V3 { checksum: Checksum::Auto },

@@ -53,6 +53,7 @@ pub(super) fn router(file: &File, table: &RouterTable, node: &NodeTable) -> Opti
         virtual_mac: *table.virtual_mac.get_ref(),
         checks_duplicates: *table.duplicate_check.get_ref(),
         settle: *table.settle.get_ref(),
+        announcing: table.announce,
         others: transports::others(file, table, node),
         version: versions::version(table),
         hooks: hooks::hooks(table)?,
