@@ -33,7 +33,7 @@ pub const DEVICE_GROUP: u32 = 112;
 ///
 /// let vrid = Vrid::new(51).ok_or("VRID 0")?;
 /// assert_eq!(device_name("eth0", Family::Ipv4, vrid), "v4-51-eth0");
-/// assert_eq!(device_name("enp134s0f1np1.100", Family::Ipv6, vrid), "v6-51-1np1.100");
+/// assert_eq!(device_name("enp134s0f1np1.100", Family::Ipv6, vrid), "v6-51-f1np1.100");
 /// # Ok::<(), &str>(())
 /// ```
 #[must_use]
