@@ -89,6 +89,7 @@ async fn order(pair: &mut Pair) -> Result<Verdict> {
 /// Box A must not take the address while its hook says no, and says why.
 async fn veto(pair: &mut Pair, verdict: Verdict) -> Result<Verdict> {
     let file = Path::new(DIRECTORY).join("veto");
+    let a = namespace(pair, A)?;
     pair.boxes[A].start().await?;
     pair.settled(B).await?;
     fs::write(&file, "").or_fail("cannot write a file")?;
@@ -103,6 +104,13 @@ async fn veto(pair: &mut Pair, verdict: Verdict) -> Result<Verdict> {
     let state = pair.status(A).await?.state();
     fs::remove_file(&file).or_fail("cannot remove a file")?;
     pair.wait_for_state(A, RouterState::Active).await?;
+    // What comes next is counted from here, so nothing of this claim may be due.
+    eventually("box A has run its hooks", SETTLE_DEADLINE, || async {
+        let all = ran()?;
+        let told = stages(&all, &a).last() == Some(&"after_active");
+        if told { Ok(()) } else { Err(Failure::new(format!("{all:?}"))) }
+    })
+    .await?;
     Ok(verdict
         .expect(held.is_none(), "box A took the address in spite of the veto")
         .expect(state == Some(RouterState::Backup), format!("box A is {state:?}"))
