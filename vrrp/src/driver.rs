@@ -422,7 +422,7 @@ impl<P: Platform> Driver<P> {
 fn parting(router: &VirtualRouter, id: LinkId) -> Parting {
     let (config, (farewell, form)) = (router.config(), router.farewell(id));
     let link = config.link(id);
-    let (routes, addresses) = (link.routes().to_vec(), link.held());
+    let (routes, addresses) = (link.routes().to_vec(), link.held().to_vec());
     Parting { routes, addresses, farewell, form, patience: router.patience() }
 }
 

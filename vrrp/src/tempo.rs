@@ -18,11 +18,15 @@ impl Tempo {
     /// When to do what is due at this time after an interval: then, or up to a [part](PARTS) of the interval earlier.
     pub(crate) fn advance(self, due_at: Instant, interval: Duration) -> Instant {
         let Some(origin) = self.origin else { return due_at };
-        let part = (interval / PARTS).as_nanos();
-        let early = due_at.saturating_duration_since(origin).as_nanos().checked_rem(part);
-        let early = early.and_then(|nanos| u64::try_from(nanos).ok()).unwrap_or(0);
-        due_at - Duration::from_nanos(early)
+        let early =
+            nanos(due_at.saturating_duration_since(origin)).checked_rem(nanos(interval / PARTS));
+        due_at - Duration::from_nanos(early.unwrap_or(0))
     }
+}
+
+/// Enough for 584 years.
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Of an interval. The intervals after the first are full ones: they end where a part begins.

@@ -295,8 +295,8 @@ const NOTHING: Event = Event::Consent { number: 0, answer: Ok(()) };
 
 const NONE: BTreeSet<(LinkId, IpAddr)> = BTreeSet::new();
 
-fn all_on(config: &RouterConfig, link: LinkId) -> impl Iterator<Item = (LinkId, IpAddr)> + use<> {
-    config.link(link).held().into_iter().map(move |address| (link, address))
+fn all_on(config: &RouterConfig, link: LinkId) -> impl Iterator<Item = (LinkId, IpAddr)> {
+    config.link(link).held().iter().map(move |&address| (link, address))
 }
 
 fn kind(action: &Action) -> &'static str {

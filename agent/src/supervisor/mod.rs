@@ -324,7 +324,7 @@ impl Supervisor {
                 let held = self.roles.get(*key).is_some_and(|role| role.may_hold());
                 held && !status.role().may_hold()
             })
-            .flat_map(|(_, status)| status.config().held())
+            .flat_map(|(_, status)| status.config().held().iter().copied())
             .collect();
         self.roles = now;
         if !lost.is_empty() {
@@ -348,7 +348,7 @@ impl Supervisor {
         let statuses = engine.statuses();
         let statuses = statuses.borrow();
         let holders = statuses.values().filter(|status| status.role().may_hold());
-        holders.flat_map(|status| status.config().held()).collect()
+        holders.flat_map(|status| status.config().held().iter().copied()).collect()
     }
 
     /// Sends this to the loop after a time.

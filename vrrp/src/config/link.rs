@@ -18,8 +18,9 @@ pub struct LinkConfig {
     vrid: Vrid,
     interval: Interval,
     source: IpAddr,
-    addresses: Vec<IpAddr>,
-    excluded: Vec<IpAddr>,
+    /// Those that are advertised come first.
+    held: Vec<IpAddr>,
+    advertised: usize,
     routes: Vec<Route>,
     version: Version,
     checks_duplicates: bool,
@@ -46,8 +47,8 @@ impl LinkConfig {
             vrid,
             interval: Interval::DEFAULT,
             source,
-            addresses,
-            excluded: Vec::new(),
+            advertised: addresses.len(),
+            held: addresses,
             routes: Vec::new(),
             version: Version::V3 { checksum: Checksum::Auto },
             checks_duplicates: false,
@@ -81,7 +82,7 @@ impl LinkConfig {
     /// # Errors
     /// [`ConfigError::TooManyRoutes`], [`ConfigError::BadRoute`], [`ConfigError::DuplicateRoute`].
     pub fn with_routes(self, routes: Vec<Route>) -> Result<Self, ConfigError> {
-        check_routes(&self.addresses, &routes)?;
+        check_routes(self.addresses(), &routes)?;
         Ok(Self { routes, ..self })
     }
 
@@ -93,11 +94,13 @@ impl LinkConfig {
         if excluded.len() > EXCLUDED_MAX {
             return Err(ConfigError::TooManyExcluded(excluded.len()));
         }
-        let mut known: BTreeSet<_> = self.addresses.iter().copied().collect();
+        let mut held = self.addresses().to_vec();
+        let mut known: BTreeSet<_> = held.iter().copied().collect();
         if let Some(repeated) = excluded.iter().find(|&&address| !known.insert(address)) {
             return Err(ConfigError::DuplicateAddress(*repeated));
         }
-        Ok(Self { excluded, ..self })
+        held.extend(excluded);
+        Ok(Self { held, ..self })
     }
 
     /// The same, but the router asks who has the addresses before it claims them, and leaves them to a stranger.
@@ -184,18 +187,13 @@ impl LinkConfig {
     /// The virtual addresses that are advertised: 1 to 255, all of the family of [`source`](Self::source).
     #[must_use]
     pub fn addresses(&self) -> &[IpAddr] {
-        &self.addresses
+        &self.held[..self.advertised]
     }
 
     /// All virtual addresses, those that are not advertised included.
     #[must_use]
-    pub fn held(&self) -> Vec<IpAddr> {
-        [&*self.addresses, &*self.excluded].concat()
-    }
-
-    /// How many they are.
-    pub(crate) fn held_count(&self) -> usize {
-        self.addresses.len() + self.excluded.len()
+    pub fn held(&self) -> &[IpAddr] {
+        &self.held
     }
 
     /// The routes that come and go with the addresses: up to [`ROUTES_MAX`].

@@ -42,7 +42,7 @@ impl VirtualRouter {
             self.add_addresses(link);
         }
         for link in self.config.link_ids() {
-            let first = PORTION.min(self.config.link(link).held_count());
+            let first = PORTION.min(self.config.link(link).held().len());
             self.announce(link, 0..first);
         }
     }
@@ -55,7 +55,7 @@ impl VirtualRouter {
             }
         }
         for link in self.config.link_ids() {
-            let addresses = self.config.link(link).held();
+            let addresses = self.config.link(link).held().to_vec();
             self.actions.push(Action::RemoveAddresses { link, addresses });
         }
     }
@@ -73,7 +73,7 @@ impl VirtualRouter {
     }
 
     pub(super) fn lease_addresses(&mut self, link: LinkId, lease: Duration) {
-        let addresses = self.config.link(link).held();
+        let addresses = self.config.link(link).held().to_vec();
         self.actions.push(Action::AddAddresses { link, addresses, lease });
         self.lease_routes(link, |_| true, lease);
     }

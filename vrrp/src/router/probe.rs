@@ -91,8 +91,8 @@ impl VirtualRouter {
 
     /// By their own addresses other routers show who they are.
     fn ask(&mut self, link: LinkId, peers: &[IpAddr]) {
-        let addresses = self.config.link(link).held().into_iter().take(ASKED_MAX);
-        let addresses = addresses.chain(peers.iter().copied()).collect();
+        let addresses = self.config.link(link).held().iter().take(ASKED_MAX);
+        let addresses = addresses.chain(peers).copied().collect();
         self.actions.push(Action::Ask { link, addresses });
     }
 

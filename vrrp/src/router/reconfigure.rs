@@ -88,7 +88,7 @@ impl VirtualRouter {
             holding.advertised_at = now;
         }
         if holding_changed {
-            let count = self.config.link(link).held_count();
+            let count = self.config.link(link).held().len();
             self.announce(link, 0..count.min(PORTION));
             holding.announcements = AnnounceSchedule::begin(now, count);
         }
@@ -108,7 +108,7 @@ impl VirtualRouter {
             let kept = self.config.link(link).held();
             let is_dropped = |address: &IpAddr| !kept.contains(address);
             let before = old.link(link).held();
-            let addresses: Vec<_> = before.into_iter().filter(is_dropped).collect();
+            let addresses: Vec<_> = before.iter().copied().filter(is_dropped).collect();
             if !addresses.is_empty() {
                 self.actions.push(Action::RemoveAddresses { link, addresses });
             }

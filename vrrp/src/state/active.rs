@@ -79,7 +79,7 @@ impl Holding {
         Self {
             advertised_at: now,
             renewed_at: now,
-            announcements: AnnounceSchedule::begin(now, link.held_count()),
+            announcements: AnnounceSchedule::begin(now, link.held().len()),
             asks_at: None,
         }
     }
@@ -113,7 +113,7 @@ impl Holding {
 
     /// Which of the addresses are to be announced now; they count as done.
     pub(crate) fn take_announcement(&mut self, link: &LinkConfig, now: Instant) -> Range<usize> {
-        let due = self.announcements.take_due(&link.announcing(), link.held_count(), now);
+        let due = self.announcements.take_due(&link.announcing(), link.held().len(), now);
         due.unwrap_or_default()
     }
 

@@ -214,8 +214,11 @@ impl Silence {
     /// When the Active_Down_Timer fires.
     fn active_down_at(&self, config: &RouterConfig, link: &LinkConfig) -> Instant {
         let interval = self.active_adver_interval(link);
-        let skew = link.skew(config.priority(), interval);
         let active_down_at = self.armed_at + link.active_down(config.priority(), interval);
+        if self.wait == Wait::ActiveDown {
+            return active_down_at;
+        }
+        let skew = link.skew(config.priority(), interval);
         match self.wait {
             Wait::ActiveDown => active_down_at,
             // With the skew, so that of two boxes that boot together the stronger one is heard before the other claims.

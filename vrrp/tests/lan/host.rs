@@ -228,9 +228,9 @@ impl Host {
     }
 
     /// What the settings in force say that it holds while active.
-    pub fn places(&self) -> impl Iterator<Item = Place> {
+    pub fn places(&self) -> impl Iterator<Item = Place> + '_ {
         let links = self.config().link_ids().zip(self.config().links());
-        links.flat_map(|(id, link)| link.held().into_iter().map(move |address| (id, address)))
+        links.flat_map(|(id, link)| link.held().iter().map(move |&address| (id, address)))
     }
 
     /// Sockets take so much; what the kernel tells of links and addresses is always current.

@@ -19,7 +19,7 @@ use super::world::World;
 impl World {
     pub fn netlink(&mut self, to: usize, event: Event) {
         if !self.hosts[to].has_overrun {
-            self.after(NETLINK_DELAY, What::Netlink { to, event });
+            self.after(NETLINK_DELAY, What::Netlink { to, event: Box::new(event) });
         }
     }
 
@@ -167,7 +167,7 @@ impl World {
         if !self.hosts[from].carries(link) {
             return;
         }
-        let ours = self.hosts[from].config().link(link).held();
+        let ours = self.hosts[from].config().link(link).held().to_vec();
         for &address in addresses {
             for to in (0..self.hosts.len()).filter(|&to| to != from) {
                 let host = &self.hosts[to];
@@ -183,7 +183,7 @@ impl World {
             let network = &self.networks[link.index()];
             if network.stranger && ours.contains(&address) {
                 let claim = Event::Claimed { link, address, mac: STRANGER };
-                self.after(network.delay_max, What::Netlink { to: from, event: claim });
+                self.after(network.delay_max, What::Netlink { to: from, event: Box::new(claim) });
             }
         }
     }
@@ -208,7 +208,7 @@ impl World {
         let claim = Event::Claimed { link, address, mac };
         let [copy, _] = self.networks[link.index()].copies(from, to, &mut self.rng);
         if let Some(delay) = copy {
-            self.after(later + delay, What::Netlink { to, event: claim });
+            self.after(later + delay, What::Netlink { to, event: Box::new(claim) });
         }
     }
 

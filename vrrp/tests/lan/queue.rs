@@ -15,11 +15,12 @@ pub struct Scheduled {
     pub what: What,
 }
 
+/// What is rare and large is boxed: the queue moves its entries a lot.
 pub enum What {
     /// A packet arrives at a host.
     Packet { to: usize, link: LinkId, source: IpAddr, payload: Rc<[u8]> },
     /// The kernel tells a host's process.
-    Netlink { to: usize, event: Event },
+    Netlink { to: usize, event: Box<Event> },
     /// A timer fires.
     Wake { host: usize, generation: u64 },
     /// Those who were asked in this life of the process answer.
@@ -35,7 +36,7 @@ pub enum What {
     /// The process lists everything anew, because it missed events.
     Dump { host: usize },
     /// Something goes wrong, or right again.
-    Fault(Fault),
+    Fault(Box<Fault>),
 }
 
 impl PartialEq for Scheduled {

@@ -73,13 +73,13 @@ impl World {
         };
         for index in 0..world.hosts.len() {
             world.laws.know_interval(&world.hosts[index]);
-            world.after(Duration::ZERO, What::Fault(Fault::Start(index)));
+            world.schedule(Duration::ZERO, Fault::Start(index));
         }
         world
     }
 
     pub fn schedule(&mut self, later: Duration, fault: Fault) {
-        self.after(later, What::Fault(fault));
+        self.after(later, What::Fault(Box::new(fault)));
     }
 
     pub fn elapsed(&self) -> Duration {
@@ -147,7 +147,7 @@ impl World {
     fn happen(&mut self, what: What) -> Law {
         match what {
             What::Packet { to, link, source, payload } => self.deliver(to, link, source, &payload),
-            What::Netlink { to, event } => self.input(to, event),
+            What::Netlink { to, event } => self.input(to, *event),
             What::Wake { host, generation } => {
                 let is_due = self.hosts[host].wake_generation == generation;
                 self.hosts[host].wake_for = self.hosts[host].wake_for.filter(|_| !is_due);
@@ -179,7 +179,7 @@ impl World {
             }
             What::Fault(fault) => {
                 self.note(|| format!("-- {fault:?}"));
-                self.apply(fault)
+                self.apply(*fault)
             }
         }
     }
