@@ -52,6 +52,8 @@ pub struct Laws {
     interval_max: Duration,
     /// Of each link.
     pairs: Vec<Pairs>,
+    /// Whether any pair holds a common address although they hear each other.
+    is_dual: bool,
     /// When anything but a process changed for the worse or the better.
     pub disturbed_at: Instant,
     /// Whether nothing may change any more.
@@ -70,6 +72,7 @@ impl Laws {
         Self {
             interval_max: Duration::ZERO,
             pairs: Vec::new(),
+            is_dual: false,
             disturbed_at: start,
             is_quiet: false,
             sluggish_max: Duration::ZERO,
@@ -91,6 +94,7 @@ impl Laws {
     /// Called when addresses, processes or links have changed.
     pub fn relate(&mut self, hosts: &[Host], networks: &[Network], now: Instant) {
         self.pairs.resize_with(networks.len(), Pairs::default);
+        self.is_dual = false;
         for ((id, network), pairs) in links(networks).zip(&mut self.pairs) {
             for (one, left) in hosts.iter().enumerate() {
                 for (other, right) in hosts.iter().enumerate().skip(one + 1) {
@@ -103,6 +107,7 @@ impl Laws {
                     let dual = together && left.shares_an_address(right, id) && !is_excused;
                     keep_since(&mut pairs.together[one][other], together, now);
                     keep_since(&mut pairs.dual[one][other], dual, now);
+                    self.is_dual |= dual;
                 }
             }
         }
@@ -110,6 +115,9 @@ impl Laws {
 
     /// I2, called after every event.
     pub fn check_holders(&self, networks: &[Network], now: Instant) -> Law {
+        if !self.is_dual {
+            return Ok(());
+        }
         for ((id, network), pairs) in links(networks).zip(&self.pairs) {
             for (one, row) in pairs.dual.iter().enumerate() {
                 for (other, dual) in row.iter().enumerate() {

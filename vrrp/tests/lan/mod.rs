@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 
 use vrrp::router::CONSENT_BACKOFF;
 use vrrp::schedule::{REFRESH, SPACING};
-use vrrp::{InitializeState, Preempt, State};
+use vrrp::{InitializeState, Preempt, Role, State};
 
 use habits::{CONSENT_WITHIN_MAX, PREEMPT_DELAY_MAX, SETTLE_MAX};
 use host::Host;
@@ -166,7 +166,7 @@ fn endure(world: &mut World, round: &Round) -> Law {
     world.run_for(round.length)
 }
 
-/// Everything is put right, and the routers have time to agree.
+/// Everything is put right, and the routers have time to agree; the rest of it is left out once they did.
 fn settle(world: &mut World) -> Law {
     world.heal()?;
     let delays = |preempt| matches!(preempt, Preempt::After(_));
@@ -182,7 +182,23 @@ fn settle(world: &mut World) -> Law {
     // Somebody was refused just before, by hooks that are still busy.
     let consent = if asks { CONSENT_BACKOFF + CONSENT_WITHIN_MAX * 2 } else { Duration::ZERO };
     let others = delay + consent + SPACING + SETTLE_MAX;
-    world.run_for(takeovers + fault.unwrap_or_default() + others)
+    let until = world.now + takeovers + fault.unwrap_or_default() + others;
+    let interval = world.laws.interval_max();
+    // Longer than any silence that counts.
+    world.run_for(interval * 4)?;
+    while world.now < until && !have_agreed(world) {
+        world.run_for(interval)?;
+    }
+    Ok(())
+}
+
+/// Whether nobody has anything to change any more.
+fn have_agreed(world: &World) -> bool {
+    let is_content = |host: &Host| {
+        matches!(host.router.role(), Role::Backup | Role::Active)
+            && host.router.question().is_none()
+    };
+    world.hosts.iter().all(is_content) && world.laws.check_settled(&world.hosts, false).is_ok()
 }
 
 fn time_in_fault(host: &Host, now: Instant) -> Duration {

@@ -16,12 +16,13 @@ use crate::subject::{in_short, ms};
 /// What was so before an event.
 struct Before {
     transition: Option<Transition>,
-    timeout: Option<Instant>,
     was_late: bool,
     /// It has let go already, and says no more.
     was_leaving: bool,
     /// The event asks for the settings in force.
     is_reload_same: bool,
+    /// The timer, if it must not change.
+    timeout: Option<Instant>,
     priority: Priority,
     /// The event is the consent to what the router asks.
     agreed: bool,
@@ -32,12 +33,13 @@ struct Before {
 impl World {
     pub fn feed(&mut self, index: usize, event: Event) -> Law {
         let host = &mut self.hosts[index];
+        let is_reload_same = matches!(&event, Event::Reconfigure(c) if c == host.config());
         let before = Before {
             transition: host.router.last_transition().cloned(),
-            timeout: host.router.poll_timeout(),
             was_late: host.is_late(self.now),
             was_leaving: host.router.role() == Role::Leaving,
-            is_reload_same: matches!(&event, Event::Reconfigure(c) if c == host.config()),
+            is_reload_same,
+            timeout: is_reload_same.then(|| host.router.poll_timeout()).flatten(),
             priority: host.config().priority(),
             agreed: host.agrees(&event),
             of_strange: host.is_strange(&event).then(|| host.router.state().clone()),
