@@ -1,8 +1,8 @@
 //! What `haagent status` shows: a stable JSON schema, and a table that fits 80 columns.
 
-mod date;
 mod mismatch;
 mod other;
+mod times;
 mod track;
 
 use std::fmt::{self, Display, Write as _};
@@ -10,9 +10,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use date::date_time;
 pub(crate) use mismatch::{MismatchStatus, way_out_of_refusal};
 pub(crate) use other::OtherStatus;
+pub(crate) use times::{date_time, ms};
 pub(crate) use track::TrackStatus;
 
 use crate::worker::{BackendReport, FrontendReport, ServerHealth, ServerReport};

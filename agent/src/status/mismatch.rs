@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use vrrp::hmac::HmacError;
 use vrrp::{DecodeError, Difference, Mismatch, Proof};
 
+use super::ms;
+
 /// A setting that is not as on another box, or as there and should not be.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct MismatchStatus {
@@ -40,7 +42,7 @@ impl MismatchStatus {
                 mismatch.difference,
                 Difference::Authentication { ours: Proof::Hmac, .. }
             ),
-            last_advert_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
+            last_advert_ms: ms(age),
             hint: hint.to_owned(),
         }
     }

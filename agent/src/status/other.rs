@@ -7,7 +7,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use vrrp::Stranger;
 
-use super::list;
+use super::{list, ms};
 
 /// An active router on one of our interfaces that is none of our boxes, or of another virtual router.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -27,7 +27,6 @@ pub(crate) struct OtherStatus {
 
 impl OtherStatus {
     pub(crate) fn new(interface: &str, stranger: &Stranger, collides: bool, now: Instant) -> Self {
-        let ms = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Self {
             interface: interface.to_owned(),
             vrid: stranger.vrid.value(),

@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use vrrp::track::{Effect, Impact, Tracked, Verdict};
 
-use super::{age, snake};
+use super::{age, ms, snake};
 
 /// A check: named as on the other box, so that the two can be compared.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -71,7 +71,7 @@ impl TrackStatus {
             },
             offset,
             fault,
-            since_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
+            since_ms: ms(since),
             cause: tracked.cause().to_owned(),
             last: tracked.text().to_owned(),
         }

@@ -16,7 +16,7 @@ use crate::hooks::Hooks;
 use crate::status::{
     ConfigStatus, ConflictStatus, CounterStatus, GuardStatus, MismatchStatus, OtherStatus,
     PeerStatus, RefusalStatus, RouterStatus, SCHEMA, StatusReport, TrackStatus, TransitionStatus,
-    VirtualMacStatus, WorkerState, WorkerStatus, date_time, way_out_of_refusal,
+    VirtualMacStatus, WorkerState, WorkerStatus, date_time, ms, way_out_of_refusal,
 };
 use crate::virtual_mac::Reach;
 use crate::worker::ServerHealth;
@@ -333,11 +333,6 @@ const REFUSALS_SHOWN_MS: u64 = 60_000;
 
 /// When this was by the clock of today.
 #[expect(clippy::disallowed_methods, reason = "a date is wanted")]
-fn at(then: Instant, now: Instant) -> Duration {
-    let today = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    today.saturating_sub(now.saturating_duration_since(then))
-}
-
-fn ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+fn at(then: Instant, now: Instant) -> SystemTime {
+    SystemTime::now().checked_sub(now.saturating_duration_since(then)).unwrap_or(UNIX_EPOCH)
 }

@@ -1,8 +1,9 @@
 //! Carries out what the coordinator says.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Inner, Supervisor};
+use crate::clock::now;
 use crate::coordinator::{Notice, Step, Timer};
 use crate::guard;
 use crate::privilege::Identity;
@@ -15,11 +16,6 @@ const ANSWER_MARGIN: Duration = Duration::from_secs(1);
 /// How long the worker has to close its sessions while the addresses are still here. Clients come back at once, and what is
 /// not closed by then is cut off.
 const CLOSING: Duration = Duration::from_millis(5);
-
-#[expect(clippy::disallowed_methods, reason = "the supervisor is a shell")]
-fn now() -> Instant {
-    Instant::now()
-}
 
 impl Supervisor {
     pub(super) async fn perform(&mut self, step: Step) {
@@ -113,7 +109,8 @@ impl Supervisor {
             Some(engine) => engine.leave_routers().await,
             None => None,
         };
-        let time = until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now()));
+        let time =
+            until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now().into_std()));
         self.later(time.saturating_sub(CLOSING), Inner::Notice(Notice::Left));
     }
 

@@ -3,13 +3,13 @@
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
-use std::time::Instant;
 
 use tokio::sync::watch;
 
 use super::interfaces::Interfaces;
 use super::netlink::Netlink;
 use super::source::SourceRules;
+use crate::clock::now;
 use crate::tempo::Tempo;
 
 /// What all virtual routers of a host share: its interfaces and its addresses.
@@ -43,10 +43,4 @@ impl Host {
     pub fn choose_sources_by(&self, rules: SourceRules) {
         self.source_rules.send_replace(rules);
     }
-}
-
-/// The clock of the runtime, as the driver has it.
-#[expect(clippy::disallowed_methods, reason = "the host is where time comes from")]
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }
