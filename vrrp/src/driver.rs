@@ -1,17 +1,16 @@
 //! Runs one virtual router on its links: wait, handle, perform, publish.
 //!
-//! The only place of this crate that reads the clock. Nothing here is slow: no name lookup, no disk, no lock that a
-//! thread of a lower priority might hold for long. So a change of state is published, and all else is told when asked.
+//! Nothing here is slow: no name lookup, no disk, no lock that a thread of a lower priority might hold for long. So a
+//! change of state is published, and all else is told when asked.
 //!
 //! Advertisements that wait are read before a timer is believed, so that a process that was late does not take silence
 //! for the peer's: on all links, for any of them can keep it a backup. A process that was stopped half-way through its
 //! actions claims nothing more once the guard may have let go for it.
 
+mod status;
 mod telling;
 
-use std::fmt;
 use std::future::{pending, poll_fn};
-use std::net::IpAddr;
 use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -20,18 +19,18 @@ use futures_util::future::select_all;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep_until;
 
+use status::status_of;
+pub use status::{LinkStatus, Status};
+use telling::Vrids;
+
 use crate::advertisement::Advertisement;
 use crate::checksum::ChecksumForm;
 use crate::clock::now;
 use crate::config::RouterConfig;
-use crate::conflict::Conflict;
-use crate::counters::{Counters, DecodeErrors};
-use crate::event::{Action, Event, LinkState, Role, Transition};
-use crate::mismatch::Mismatch;
-use crate::notification::{NEW_MASTER_EVENT, Telling};
-use crate::peer::Peer;
+use crate::event::{Action, Event, Role};
+use crate::notification::Telling;
 use crate::platform::{Parting, Platform, Waiting};
-use crate::router::{Question, VirtualRouter};
+use crate::router::VirtualRouter;
 use crate::state::State;
 use crate::tempo::Tempo;
 use crate::track::Health;
@@ -57,51 +56,6 @@ pub enum Command {
     Rearm,
     /// Say what the router is doing now.
     Report(oneshot::Sender<Status>),
-}
-
-/// What a virtual router is doing. Its owner sees it whenever the role, a question, the settings or a link changed,
-/// and on [`Command::Report`].
-#[derive(Clone, Debug)]
-pub struct Status {
-    /// The state without its timers.
-    pub role: Role,
-    /// What it was told.
-    pub config: RouterConfig,
-    /// The last change of state.
-    pub last_transition: Option<Transition>,
-    /// Whether it may become active, if it waits for an answer.
-    pub question: Option<Question>,
-    /// Why a claim that is due is not made.
-    pub refusal: Option<String>,
-    /// Since when it is counted.
-    pub since: Instant,
-    /// The longest time that a timer was honoured late.
-    pub scheduling_delay_max: Duration,
-    /// What is known of each link.
-    pub links: Vec<LinkStatus>,
-}
-
-/// What is known of a link of a virtual router.
-#[derive(Clone, Debug)]
-pub struct LinkStatus {
-    /// Whether it can carry packets.
-    pub state: LinkState,
-    /// What keeps it down, in words, if something does.
-    pub obstacle: Option<String>,
-    /// Until when it is given time to show that it receives, if a claim waits for that.
-    pub settles_until: Option<Instant>,
-    /// The address that we send from.
-    pub source: IpAddr,
-    /// The last router heard there.
-    pub peer: Option<Peer>,
-    /// The last host there that claimed an address of ours.
-    pub conflict: Option<Conflict>,
-    /// In what others there differ from us; some may be [over](Mismatch::is_over).
-    pub mismatches: Vec<Mismatch>,
-    /// Counted since the start.
-    pub counters: Counters,
-    /// Packets that were no valid advertisement.
-    pub decode_errors: DecodeErrors,
 }
 
 /// One virtual router and its links.
@@ -361,62 +315,6 @@ impl<P: Platform> Driver<P> {
             (false, _) => {}
         }
     }
-
-    fn publish(&self) {
-        let before = self.status.borrow();
-        self.tell_of_conflicts(&before);
-        if !self.is_news(&before) {
-            return;
-        }
-        if let Some(transition) = self.router.last_transition()
-            && before.last_transition.as_ref() != Some(transition)
-        {
-            let claimed = transition.to == Role::Active;
-            let new_master_reason = self.router.counters(LinkId::FIRST).new_master_reason;
-            tracing::info!(
-                vrid = %Vrids(self.router.config()),
-                from = %transition.from,
-                to = %transition.to,
-                reason = %transition.reason,
-                notification = claimed.then_some(NEW_MASTER_EVENT),
-                new_master_reason = claimed.then(|| display(new_master_reason)),
-                "state changed"
-            );
-        }
-        drop(before);
-        self.status.send_replace(self.report());
-    }
-
-    /// What is counted with every advertisement is none.
-    fn is_news(&self, before: &Status) -> bool {
-        let router = &self.router;
-        let is_link_news = |(id, link): (LinkId, &LinkStatus)| {
-            router.link_state(id) != link.state
-                || router.conflict(id).map(|it| it.since) != link.conflict.map(|it| it.since)
-        };
-        before.last_transition.as_ref() != router.last_transition()
-            || before.question.as_ref() != router.question()
-            || before.config != *router.config()
-            || router.config().link_ids().zip(&before.links).any(is_link_news)
-    }
-
-    fn report(&self) -> Status {
-        status_of(&self.router, &self.links, self.since, self.scheduling_delay_max)
-    }
-
-    /// Once for each.
-    fn tell_of_conflicts(&self, before: &Status) {
-        let config = self.router.config();
-        for (id, before) in config.link_ids().zip(&before.links) {
-            let known = before.conflict.map(|conflict| conflict.since);
-            let Some(conflict) = self.router.conflict(id) else { continue };
-            if known != Some(conflict.since) {
-                let holds = self.router.role().may_hold();
-                let answer = if holds { "announcing again" } else { "not claimed" };
-                tracing::error!(vrid = %config.link(id).vrid(), "{conflict}: {answer}");
-            }
-        }
-    }
 }
 
 fn parting(router: &VirtualRouter, id: LinkId) -> Parting {
@@ -424,41 +322,6 @@ fn parting(router: &VirtualRouter, id: LinkId) -> Parting {
     let link = config.link(id);
     let (routes, addresses) = (link.routes().to_vec(), link.held().to_vec());
     Parting { routes, addresses, farewell, form, patience: router.patience() }
-}
-
-fn status_of<P: Platform>(
-    router: &VirtualRouter,
-    links: &[Driven<P>],
-    since: Instant,
-    scheduling_delay_max: Duration,
-) -> Status {
-    let link_status = |(id, link): (LinkId, &Driven<P>)| LinkStatus {
-        state: router.link_state(id),
-        settles_until: router.settles_until(id),
-        peer: router.peer(id).copied(),
-        conflict: router.conflict(id).copied(),
-        mismatches: mismatches(router, id, &link.platform),
-        counters: router.counters(id).clone(),
-        source: router.source(id),
-        obstacle: link.platform.obstacle().map(str::to_owned),
-        decode_errors: link.platform.decode_errors().clone(),
-    };
-    Status {
-        role: router.role(),
-        config: router.config().clone(),
-        last_transition: router.last_transition().cloned(),
-        question: router.question().cloned(),
-        refusal: router.refusal().map(str::to_owned),
-        since,
-        scheduling_delay_max,
-        links: router.config().link_ids().zip(links).map(link_status).collect(),
-    }
-}
-
-/// Those that the election sees, and those of what proves an advertisement, which it does not.
-fn mismatches<P: Platform>(router: &VirtualRouter, id: LinkId, platform: &P) -> Vec<Mismatch> {
-    let proofs = platform.decode_errors().mismatches.iter();
-    router.mismatches(id).iter().chain(proofs).copied().collect()
 }
 
 /// The next event of any link; the first link's first. Cancel-safe, as each of them is.
@@ -469,19 +332,6 @@ async fn next_event<P: Platform>(links: &mut [Driven<P>]) -> Event {
             let events = several.iter_mut().map(|link| Box::pin(link.platform.next_event()));
             select_all(events).await.0
         }
-    }
-}
-
-/// A virtual router in the log, as its links know it.
-struct Vrids<'a>(&'a RouterConfig);
-
-impl fmt::Display for Vrids<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, link) in self.0.links().iter().enumerate() {
-            let separator = if index == 0 { "" } else { "," };
-            write!(f, "{separator}{}", link.vrid())?;
-        }
-        Ok(())
     }
 }
 

@@ -1,149 +1,25 @@
 //! The driver against a host made of queues, in virtual time.
 
 mod flood;
+mod host;
 
-use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::rc::Rc;
 
 use tokio::task::LocalSet;
 use tokio::time::{advance, timeout};
+
+use host::{FakeHost, Told};
 
 use super::*;
 use crate::advertisement::Advertisement;
 use crate::checksum::ChecksumForm;
 use crate::config::LinkConfig;
 use crate::event::Reason;
-use crate::route::Route;
 use crate::types::{Interval, Priority, Vrid};
 
 const OURS: &str = "192.0.2.2";
 const THEIRS: &str = "192.0.2.3";
 const VIP: &str = "192.0.2.1";
-
-/// What the host was told, in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Told {
-    Add,
-    Remove,
-    Advertise(u8),
-    Announce,
-    Ask,
-    Arm,
-    Disarm,
-}
-
-#[derive(Debug, Default)]
-struct World {
-    told: Vec<Told>,
-    /// Events that wake the driver.
-    events: VecDeque<Event>,
-    /// Packets that wait in the socket without having woken anybody.
-    unread: VecDeque<Event>,
-    /// More packets arrive than can be read, and none of them means anything.
-    is_flooded: bool,
-    add_fails: bool,
-    beats: usize,
-    /// How long the guard waits for a beat.
-    patience: Duration,
-    /// How long the process is stopped when it adds addresses next.
-    stops_for: Duration,
-}
-
-#[derive(Clone, Debug, Default)]
-struct FakeHost {
-    world: Rc<RefCell<World>>,
-    errors: DecodeErrors,
-}
-
-impl FakeHost {
-    fn tell(&self, told: Told) {
-        self.world.borrow_mut().told.push(told);
-    }
-
-    fn told(&self) -> Vec<Told> {
-        std::mem::take(&mut self.world.borrow_mut().told)
-    }
-}
-
-impl Platform for FakeHost {
-    async fn next_event(&mut self) -> Event {
-        while self.world.borrow().is_flooded {
-            tokio::task::coop::consume_budget().await;
-        }
-        let event = self.world.borrow_mut().events.pop_front();
-        match event {
-            Some(event) => event,
-            None => pending().await,
-        }
-    }
-
-    fn read_waiting(&mut self) -> Waiting {
-        let mut world = self.world.borrow_mut();
-        match world.unread.pop_front() {
-            Some(event) => Waiting::Event(event),
-            None if world.is_flooded => Waiting::Noise,
-            None => Waiting::Nothing,
-        }
-    }
-
-    async fn add_addresses(&mut self, _: &[IpAddr], _: Duration) -> Result<(), String> {
-        let stops_for = std::mem::take(&mut self.world.borrow_mut().stops_for);
-        advance(stops_for).await;
-        self.tell(Told::Add);
-        if self.world.borrow().add_fails { Err("not permitted".to_owned()) } else { Ok(()) }
-    }
-
-    async fn remove_addresses(&mut self, _: &[IpAddr]) -> Result<(), String> {
-        self.tell(Told::Remove);
-        Ok(())
-    }
-
-    fn add_routes(&mut self, _: &[Route], _: Duration) -> Result<(), String> {
-        Ok(())
-    }
-
-    fn remove_routes(&mut self, _: &[Route]) -> Result<(), String> {
-        Ok(())
-    }
-
-    fn advertise(&mut self, advert: &Advertisement, _: ChecksumForm) -> Result<(), String> {
-        self.tell(Told::Advertise(advert.priority.value()));
-        Ok(())
-    }
-
-    fn announce(&mut self, _: &[IpAddr]) -> Result<(), String> {
-        self.tell(Told::Announce);
-        Ok(())
-    }
-
-    fn ask(&mut self, _: &[IpAddr]) {
-        self.tell(Told::Ask);
-    }
-
-    fn arm(&mut self, parting: &Parting) {
-        self.world.borrow_mut().patience = parting.patience;
-        assert_eq!(parting.farewell.priority, Priority::RELEASE);
-        self.tell(Told::Arm);
-    }
-
-    fn beat(&mut self) {
-        self.world.borrow_mut().beats += 1;
-    }
-
-    fn disarm(&mut self) {
-        self.tell(Told::Disarm);
-    }
-
-    fn obstacle(&self) -> Option<&str> {
-        None
-    }
-
-    fn decode_errors(&self) -> &DecodeErrors {
-        &self.errors
-    }
-}
 
 fn ip(text: &str) -> IpAddr {
     text.parse().expect("an address")
