@@ -15,7 +15,7 @@ use crate::router::{Question, VirtualRouter};
 use crate::types::LinkId;
 
 /// What a virtual router is doing. Its owner sees it whenever the role, a question, the settings or a link changed,
-/// and on [`Command::Report`].
+/// and on [`Command::Report`](super::Command::Report).
 #[derive(Clone, Debug)]
 pub struct Status {
     /// The state without its timers.
