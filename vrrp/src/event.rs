@@ -58,6 +58,12 @@ pub enum Event {
         /// The interface's own address, over IPv6 its link-local one.
         source: IpAddr,
     },
+    /// The host has no address to send from on a link any more. As if that were down, but for a last word: what is sent
+    /// until other word of the link comes still bears the address that is gone.
+    SourceLost {
+        /// Which one.
+        link: LinkId,
+    },
     /// A virtual address that we hold was removed by someone else.
     AddressLost {
         /// Where it was.
@@ -103,6 +109,7 @@ impl Event {
             | Self::Link { link, .. }
             | Self::Receives { link }
             | Self::Source { link, .. }
+            | Self::SourceLost { link }
             | Self::AddressLost { link, .. }
             | Self::RoutesLost { link }
             | Self::Claimed { link, .. } => Some(*link),

@@ -145,6 +145,7 @@ impl VirtualRouter {
         if event == Event::Timer {
             self.seek_evidence_if_due(now);
         }
+        let silenced = if let Event::SourceLost { link } = event { Some(link) } else { None };
         match (self.state.clone(), event) {
             (State::Initialize(InitializeState::Stopped), Event::Startup) => {
                 self.start(Reason::Started, now);
@@ -182,6 +183,7 @@ impl VirtualRouter {
                 State::Leaving(_),
                 Event::Shutdown
                 | Event::Link { state: LinkState::Down, .. }
+                | Event::SourceLost { .. }
                 | Event::AddressLost { .. }
                 | Event::Claimed { .. }
                 | Event::ActionFailed(_),
@@ -259,18 +261,24 @@ impl VirtualRouter {
             ) => {}
             (
                 State::Initialize(InitializeState::Stopped | InitializeState::LinkDown),
-                Event::Link { state: LinkState::Down, .. },
+                Event::Link { state: LinkState::Down, .. } | Event::SourceLost { .. },
             ) => {}
             (
                 State::Initialize(InitializeState::Unhealthy | InitializeState::Fault { .. }),
-                Event::Link { state: LinkState::Down, .. },
+                Event::Link { state: LinkState::Down, .. } | Event::SourceLost { .. },
             ) => {
                 self.state = State::Initialize(InitializeState::LinkDown);
             }
-            (State::Backup(_), Event::Link { state: LinkState::Down, .. }) => {
+            (
+                State::Backup(_),
+                Event::Link { state: LinkState::Down, .. } | Event::SourceLost { .. },
+            ) => {
                 self.halt(InitializeState::LinkDown, Reason::LinkDown, now);
             }
-            (State::Active(_), Event::Link { state: LinkState::Down, .. }) => {
+            (
+                State::Active(_),
+                Event::Link { state: LinkState::Down, .. } | Event::SourceLost { .. },
+            ) => {
                 self.halt(InitializeState::LinkDown, Reason::LinkDown, now);
                 self.release();
             }
@@ -336,6 +344,10 @@ impl VirtualRouter {
             (State::Leaving(_), Event::Reconfigure(config)) => {
                 self.reconfigure_leaving(self.as_tracked(config), now);
             }
+        }
+        // Not before the last word.
+        if let Some(link) = silenced {
+            self.links[link.index()].state = LinkState::Down;
         }
         self.withdraw_if_not_due(now);
         std::mem::take(&mut self.actions)

@@ -432,6 +432,18 @@ fn the_host_may_choose_the_source() {
 }
 
 #[test]
+fn who_has_no_source_any_more_says_so_and_waits_for_one() {
+    let lost = Event::SourceLost { link: LinkId::FIRST };
+    let mut active = Subject::in_active(settings());
+    active.on(lost.clone()).does("remove .100, advertise 0");
+    active.is(Role::Initialize);
+    active.on(link_is(LinkState::Up)).nothing();
+    active.is(Role::Backup);
+    active.on(lost).nothing();
+    active.is(Role::Initialize);
+}
+
+#[test]
 fn another_source_is_another_participant() {
     let source = |last| Event::Source { link: LinkId::FIRST, source: host(last) };
     let mut active = Subject::in_active(settings());

@@ -136,6 +136,7 @@ fn events() -> impl Strategy<Value = Event> {
         let link = LinkId::new(link);
         Event::Source { link, source: host_on(link, source) }
     });
+    let source_lost = (0..3usize).prop_map(|link| Event::SourceLost { link: LinkId::new(link) });
     let claimed = (0..3usize, 99..102u8, 0..3u8).prop_map(|(link, last, mac)| {
         let link = LinkId::new(link);
         Event::Claimed { link, address: host_on(link, last), mac: Mac([2, 0, 0, 0, 0, mac]) }
@@ -144,6 +145,7 @@ fn events() -> impl Strategy<Value = Event> {
     let consent = (1..4u64, answer).prop_map(|(number, answer)| Event::Consent { number, answer });
     prop_oneof![
         1 => source,
+        1 => source_lost,
         4 => consent,
         4 => Just(Event::Startup),
         1 => Just(Event::Shutdown),

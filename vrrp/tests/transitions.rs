@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use vrrp::{Event, Health, LinkConfig, LinkState, Preempt, RouterConfig, Vrid};
+use vrrp::{Event, Health, LinkConfig, LinkId, LinkState, Preempt, RouterConfig, Vrid};
 
 use crate::subject::{
     ACTIVE_DOWN, LAN, Subject, VIP, advert, group, host, host_on, in_short, knowing, lan_advert,
@@ -80,6 +80,7 @@ fn events() -> Vec<(&'static str, Event)> {
         ("hears 200 of .10", advert(10, 200).event()),
         ("link up", link_is(LinkState::Up)),
         ("link down", link_is(LinkState::Down)),
+        ("source lost", Event::SourceLost { link: LinkId::FIRST }),
         ("address lost", lost(VIP)),
         ("action failed", Event::ActionFailed("no such device".to_owned())),
         ("check fails", health(0, Some("track `a`: link down"))),
@@ -140,6 +141,7 @@ fn group_events() -> Vec<(&'static str, Event)> {
         ("lan link up", lan_is(LinkState::Up)),
         ("link down", link_is(LinkState::Down)),
         ("lan link down", lan_is(LinkState::Down)),
+        ("lan source lost", Event::SourceLost { link: LAN }),
         ("lan address lost", Event::AddressLost { link: LAN, address: host_on(LAN, 100) }),
         ("action failed", Event::ActionFailed("no such device".to_owned())),
         ("reload, one link", Event::Reconfigure(settings())),

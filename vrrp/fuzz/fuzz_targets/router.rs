@@ -43,7 +43,7 @@ impl Host {
     }
 
     fn event(&mut self, octets: &mut impl Iterator<Item = u8>) -> Option<Event> {
-        Some(match octets.next()? % 17 {
+        Some(match octets.next()? % 18 {
             0 => Event::Startup,
             1 => Event::Shutdown,
             2 => Event::Timer,
@@ -66,7 +66,8 @@ impl Host {
             14 => Event::Health(health(octets)?),
             15 => Event::Leave,
             16 => Event::Receives { link: link_id(octets)? },
-            _ => unreachable!("below 17"),
+            17 => Event::SourceLost { link: link_id(octets)? },
+            _ => unreachable!("below 18"),
         })
     }
 

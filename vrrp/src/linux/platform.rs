@@ -49,7 +49,7 @@ pub struct Linux<E> {
     vrid: Vrid,
     /// The family, and the address if it is not ours to choose.
     wanted_source: IpAddr,
-    /// What we send from, once there is an address.
+    /// What we send from, or did last: the address may be gone.
     source: Option<IpAddr>,
     /// What the election was told to be our source.
     told_source: Option<IpAddr>,

@@ -69,6 +69,7 @@ impl World {
             | Event::Link { .. }
             | Event::Receives { .. }
             | Event::Source { .. }
+            | Event::SourceLost { .. }
             | Event::RoutesLost { .. }
             | Event::Claimed { .. }
             | Event::Consent { .. }
@@ -160,6 +161,7 @@ impl World {
             | Event::Link { .. }
             | Event::Receives { .. }
             | Event::Source { .. }
+            | Event::SourceLost { .. }
             | Event::AddressLost { .. }
             | Event::RoutesLost { .. }
             | Event::Claimed { .. }
@@ -320,6 +322,7 @@ fn brief(event: &Event) -> String {
         | Event::Link { .. }
         | Event::Receives { .. }
         | Event::Source { .. }
+        | Event::SourceLost { .. }
         | Event::AddressLost { .. }
         | Event::RoutesLost { .. }
         | Event::Claimed { .. }

@@ -42,8 +42,13 @@ impl<E: Executor> Linux<E> {
             if let Some(obstacle) = &self.obstacle {
                 tracing::warn!(interface = self.interface, vrid = %self.vrid, "{obstacle}");
             }
+            let is_silenced = self.is_silenced() && self.told.link == LinkState::Up;
             self.told = Interface { link: state, ..now };
-            return Some(Event::Link { link: id, state });
+            return Some(if is_silenced {
+                Event::SourceLost { link: id }
+            } else {
+                Event::Link { link: id, state }
+            });
         }
         if now.mac != self.told.mac && self.sockets.is_some() {
             self.tell_new_mac();
@@ -71,11 +76,12 @@ impl<E: Executor> Linux<E> {
     fn prepare(&mut self, now: &Interface) -> Result<(), String> {
         let name = &self.interface;
         let source = self.choose_source(now);
-        if source != self.source || now.link == LinkState::Down {
+        // While there is no other source the sockets with the one that is gone stay, for a last word.
+        if now.link == LinkState::Down || (source.is_some() && source != self.source) {
             self.sockets = None;
         }
-        self.source = source;
         if let Some(source) = source {
+            self.source = Some(source);
             self.peers.send_from(source);
         }
         match (now.index, now.link, source) {
@@ -84,6 +90,11 @@ impl<E: Executor> Linux<E> {
             (_, LinkState::Up, None) => Err(format!("waiting for {} on `{name}`", self.lacking())),
             (_, LinkState::Up, Some(_)) => self.sockets().map(|_| ()),
         }
+    }
+
+    /// Whether the address that we send from is gone, and everything else is there.
+    fn is_silenced(&self) -> bool {
+        self.obstacle.is_some() && self.sockets.is_some()
     }
 
     fn choose_source(&self, now: &Interface) -> Option<IpAddr> {

@@ -23,6 +23,8 @@ pub(super) fn receiver(interface: &str, index: u32, local: Ipv4Addr) -> io::Resu
 pub(super) fn sender(interface: &str, source: Ipv4Addr) -> io::Result<Socket> {
     let sender = raw_socket(Domain::IPV4, interface)?;
     sender.bind(&SocketAddrV4::new(source, 0).into())?;
+    // The last word leaves even if the source does not exist any more. IPv6 does not ask.
+    sender.set_ip_transparent_v4(true)?;
     sender.set_multicast_loop_v4(false)?;
     sender.set_multicast_ttl_v4(TTL)?;
     sender.set_ttl_v4(TTL)?;
