@@ -3,7 +3,7 @@
 //! Observers live on several threads, and what they saw is compared later by pure functions; one
 //! origin for all of them makes their notes comparable, and testable without a clock.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Time since the [`Clock`] was started.
 pub type Moment = Duration;
@@ -20,6 +20,14 @@ impl Clock {
     #[expect(clippy::disallowed_methods, reason = "the lab measures real processes in real time")]
     pub fn start() -> Self {
         Self { origin: Instant::now() }
+    }
+
+    /// The moment at which the wall clock showed `stamp` (time since the epoch), a short while ago.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the kernel stamps packets with this clock")]
+    pub fn at(self, stamp: Duration) -> Moment {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.now().saturating_sub(wall.saturating_sub(stamp))
     }
 
     /// The time since the start.

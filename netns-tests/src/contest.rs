@@ -216,13 +216,13 @@ impl Contest {
                 continue;
             }
             let machine = router.machine().clone();
+            machine.node.end_processes().await?;
             let netlink = machine.node.netlink();
             let vip = self.settings.family.vip();
             let held = netlink.addresses(machine.link.interface()).await?;
             if self.contender == Contender::Keepalived
                 && held.iter().any(|held| held.address.address == vip)
             {
-                machine.node.kill_processes();
                 netlink.remove_address(machine.link.interface(), vip).await?;
             }
             router.start().await?;
@@ -251,7 +251,7 @@ async fn watch_more(lab: &Lab, settings: &Settings) -> Result<Vec<Holders>> {
     let mut all = Vec::new();
     for router in settings.virtual_routers().iter().skip(1) {
         for (address, _) in router.addresses.iter().take(1) {
-            let holders = Holders::new(lab.clock, *address);
+            let holders = Holders::new(&lab.observer, *address);
             for (number, machine) in lab.routers.iter().enumerate() {
                 holders.watch(number, &machine.node).await?;
             }

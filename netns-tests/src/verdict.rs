@@ -26,8 +26,8 @@ pub struct Measurement {
 }
 
 impl Measurement {
-    /// The numbers behind what was seen, rounded to whole milliseconds: the observers of two boxes
-    /// are two threads, which agree no better about who was first.
+    /// The numbers behind what was seen, rounded to whole milliseconds: it is not known better
+    /// when the kernel did what it tells.
     #[must_use]
     pub fn new(seen: &Seen, holding: HoldingTimes) -> Self {
         Self {

@@ -12,6 +12,7 @@ use crate::lab::switch::INTERFACE;
 use crate::lab::{Machine, VIP, arp};
 use crate::pair::{A, Pair, SETTLE_DEADLINE};
 use crate::router::settings::Settings;
+use crate::router::status::RouterState;
 use crate::verdict::{Measurement, Verdict};
 
 /// The router's interface on the other link, and its addresses there.
@@ -57,7 +58,8 @@ pub async fn run(binary: PathBuf) -> Result<Verdict> {
     pair.boxes[A].kill()?;
     let killed = values(&machine).await?;
     pair.boxes[A].start().await?;
-    holds(&machine, machine.link.interface(), VIP).await?;
+    // What its guard has not removed yet says nothing of the new one.
+    pair.wait_for_state(A, RouterState::Active).await?;
     pair.boxes[A].signal(Signal::SIGTERM)?;
     pair.boxes[A].ended(SETTLE_DEADLINE).await?;
     let after = values(&machine).await?;

@@ -10,7 +10,8 @@ use crate::pair::{A, Pair};
 use crate::router::settings::Settings;
 use crate::verdict::Verdict;
 
-/// The drill: requests wait for the connect timeout at most and then succeed elsewhere.
+/// The drill: requests under way are lost with the server; later ones wait for the connect timeout at most and then
+/// succeed elsewhere.
 ///
 /// # Errors
 /// When it cannot be brought to its end.
@@ -18,9 +19,10 @@ pub async fn run(binary: PathBuf) -> Result<Verdict> {
     let pair = Pair::start(&binary, Settings::default()).await?;
     let (victim, from) = (0, pair.now());
     pair.lab.servers[victim].machine.link.cut().await?;
+    let cut = pair.now();
     wait_for_health(&pair, A, victim, "down").await?;
     let (measurement, seen) = pair.observe(from).await;
-    let late = seen.failures.iter().filter(|attempt| attempt.started >= from).count();
+    let late = seen.failures.iter().filter(|attempt| attempt.started >= cut).count();
     let moved = pair.lab.holders.first(from, A, Holding::Gone);
     Ok(Verdict::of(measurement)
         .gap_at_most(CONNECT_TIMEOUT)

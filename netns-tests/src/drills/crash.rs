@@ -6,9 +6,9 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
-use crate::failure::{Failure, Result, eventually};
+use crate::failure::{Failure, Result};
 use crate::lab::holders::Holding;
-use crate::pair::{A, B, Pair, SETTLE_DEADLINE};
+use crate::pair::{A, B, Pair};
 use crate::router::process::send;
 use crate::router::settings::{MARGIN, Settings};
 use crate::router::status::RouterState;
@@ -27,11 +27,7 @@ pub async fn run(binary: PathBuf) -> Result<Verdict> {
     send(guard, Signal::SIGKILL)?;
     pair.boxes[A].kill()?;
     pair.wait_for_state(B, RouterState::Active).await?;
-    let expired = eventually("the end of the lease", SETTLE_DEADLINE, || async {
-        let gone = pair.lab.holders.first(from, A, Holding::Gone);
-        gone.ok_or_else(|| Failure::new("the address is still there"))
-    })
-    .await?;
+    let expired = pair.lab.holders.noted(from, A, Holding::Gone).await?;
     pair.boxes[A].start().await?;
     pair.settled(B).await?;
     let (measurement, _) = pair.observe(from).await;

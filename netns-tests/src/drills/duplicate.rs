@@ -44,8 +44,7 @@ pub async fn stranger(binary: PathBuf, family: Family) -> Result<Verdict> {
     let interface = stranger.link.interface();
     stranger.node.netlink().remove_address(interface, family.vip()).await?;
     pair.wait_for_state(B, RouterState::Active).await?;
-    let held = pair.lab.holders.first(gone, B, Holding::Held);
-    let waited = held.map(|held| held - gone).unwrap_or(Duration::MAX);
+    let waited = pair.lab.holders.noted(gone, B, Holding::Held).await? - gone;
     pair.answered().await?;
 
     let before = conflicts(&pair.status(B).await?);

@@ -6,7 +6,8 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use super::inspection::inspect;
-use crate::failure::{Failure, Result, eventually};
+use crate::clock::Moment;
+use crate::failure::Result;
 use crate::lab::Family;
 use crate::lab::frames::Frames;
 use crate::lab::holders::{Holding, moments_without};
@@ -34,9 +35,9 @@ impl Mixed {
         let settings = Settings { preempt: "immediate", ..pair.settings.clone() };
         let mut keepalived =
             Keepalived::new(B, &pair.lab.routers[B], &directory, &settings).await?;
-        let frames = Frames::listen(pair.lab.clock, &pair.lab.routers[B].node).await?;
+        let frames = Frames::listen(&pair.lab.observer, &pair.lab.routers[B].node).await?;
         let virtual_frames =
-            Frames::from_virtual_macs(pair.lab.clock, &pair.lab.routers[A].node).await?;
+            Frames::from_virtual_macs(&pair.lab.observer, &pair.lab.routers[A].node).await?;
         keepalived.start().await?;
         pair.answered().await?;
         pair.fresh_clients().await?;
@@ -44,23 +45,19 @@ impl Mixed {
     }
 
     /// Waits until a box has taken the address.
-    async fn holds(&self, number: usize, since: Duration) -> Result<()> {
-        eventually("the other box holds the address", SETTLE_DEADLINE, || async {
-            let held = self.pair.lab.holders.first(since, number, Holding::Held);
-            held.map(|_| ()).ok_or_else(|| Failure::new("it does not"))
-        })
-        .await
+    async fn holds(&self, number: usize, since: Moment) -> Result<()> {
+        self.pair.lab.holders.noted(since, number, Holding::Held).await.map(|_| ())
     }
 
     /// Judges the medians of all rounds, and all that was said in them.
     async fn judge(&self, rounds: &[Measurement], bound: Duration) -> Result<Verdict> {
         let settings = &self.pair.settings;
         let (directory, ours) = (self.pair.config().with_file_name(""), settings.family.router(A));
-        let heard = self.frames.since(Duration::ZERO);
+        let heard = self.frames.since(Moment::ZERO);
         let mut verdict = Verdict::of_rounds(rounds).both_held_at_most(YIELD).gap_at_most(bound);
         verdict.problems.extend(inspect(&heard, &directory, settings, ours).await?);
         let (sent, changes) =
-            (self.virtual_frames.since(Duration::ZERO), self.pair.lab.holders.changes());
+            (self.virtual_frames.since(Moment::ZERO), self.pair.lab.holders.changes());
         let moments = sent.iter().map(|frame| frame.at);
         let strays = moments_without(&changes, A, moments, YIELD);
         Ok(verdict

@@ -61,13 +61,13 @@ async fn with(binary: PathBuf, settings: Settings) -> Result<Verdict> {
     let before_rename = pair.now();
     rename(pair.boxes[A].machine(), away).await?;
     says(&pair, "waiting for interface `eth0`").await?;
-    let gone = pair.lab.holders.first(before_rename, A, Holding::Gone);
+    let gone = pair.lab.holders.noted(before_rename, A, Holding::Gone).await;
     rename(pair.boxes[A].machine(), present).await?;
     serves(&mut pair, OTHER).await?;
     Ok(Verdict::of(mac_changed)
         .gap_at_most(MARGIN * 2)
         .both_held_at_most(Duration::ZERO)
-        .expect(gone.is_some(), "a renamed interface kept the address"))
+        .expect(gone.is_ok(), "a renamed interface kept the address"))
 }
 
 /// Takes the interface's own address away, and gives it another one.

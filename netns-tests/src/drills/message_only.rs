@@ -20,7 +20,7 @@ const ADVERTS: usize = 5;
 /// When it cannot be brought to its end.
 pub async fn run(binary: PathBuf) -> Result<Verdict> {
     let mut pair = Pair::idle(&binary, Settings::default()).await?;
-    let frames = Frames::listen(pair.lab.clock, &pair.lab.client.node).await?;
+    let frames = Frames::listen(&pair.lab.observer, &pair.lab.client.node).await?;
     pair.boxes[A].start().await?;
     pair.wait_for_state(A, RouterState::Active).await?;
     let heard = eventually("advertisements", SETTLE_DEADLINE, || async {

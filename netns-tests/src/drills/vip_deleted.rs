@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::failure::{Failure, Result, eventually};
+use crate::failure::Result;
 use crate::lab::VIP;
 use crate::lab::holders::Holding;
-use crate::pair::{A, B, Pair, SETTLE_DEADLINE};
+use crate::pair::{A, B, Pair};
 use crate::router::settings::{MARGIN, Settings};
 use crate::router::status::RouterState;
 use crate::verdict::Verdict;
@@ -46,10 +46,6 @@ async fn delete(pair: &Pair) -> Result<Duration> {
     let machine = pair.boxes[A].machine();
     let from = pair.now();
     machine.node.netlink().remove_address(machine.link.interface(), VIP.into()).await?;
-    let back = eventually("the address is back", SETTLE_DEADLINE, || async {
-        let held = pair.lab.holders.first(from, A, Holding::Held);
-        held.ok_or_else(|| Failure::new("it is not"))
-    })
-    .await?;
+    let back = pair.lab.holders.noted(from, A, Holding::Held).await?;
     Ok(back - from)
 }

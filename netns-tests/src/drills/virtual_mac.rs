@@ -24,7 +24,7 @@ use crate::verdict::{Measurement, Verdict};
 /// The kernel takes an address away at the latest this long after its lease of a second was renewed last.
 const LEASE: Duration = Duration::from_millis(2100);
 
-/// The watchers of addresses and of frames are two tasks, which agree no better about who was first.
+/// Addresses and frames come by different sockets, which are read one after the other.
 const TOLERANCE: Duration = Duration::from_millis(20);
 
 /// Both boxes, with what each of them sends from the virtual MAC.
@@ -40,8 +40,8 @@ impl Bed {
         let mut pair = Pair::idle(&binary, settings).await?;
         let [a, b] = &pair.lab.routers;
         let sent = [
-            Frames::from_virtual_macs(pair.lab.clock, &a.node).await?,
-            Frames::from_virtual_macs(pair.lab.clock, &b.node).await?,
+            Frames::from_virtual_macs(&pair.lab.observer, &a.node).await?,
+            Frames::from_virtual_macs(&pair.lab.observer, &b.node).await?,
         ];
         pair.boxes[A].start().await?;
         pair.wait_for_state(A, RouterState::Active).await?;

@@ -7,6 +7,7 @@ use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 use tokio::net::UdpSocket;
 
 use super::node::{Node, Running};
+use super::observer::Observer;
 use crate::clock::{Clock, Moment};
 use crate::failure::{OrFail, Result};
 
@@ -37,29 +38,31 @@ impl Frames {
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub async fn listen(clock: Clock, node: &Node) -> Result<Self> {
-        Self::note(clock, node, &[], Frame::is_of_interest).await
+    pub async fn listen(observer: &Observer, node: &Node) -> Result<Self> {
+        Self::note(observer, node, &[], Frame::is_of_interest).await
     }
 
     /// Listens on `node` to what it sends from the MACs of virtual routers (RFC 9568 §7.3), whatever that is.
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub async fn from_virtual_macs(clock: Clock, node: &Node) -> Result<Self> {
-        Self::note(clock, node, &FROM_VIRTUAL_MACS, |_| true).await
+    pub async fn from_virtual_macs(observer: &Observer, node: &Node) -> Result<Self> {
+        Self::note(observer, node, &FROM_VIRTUAL_MACS, |_| true).await
     }
 
     async fn note(
-        clock: Clock,
+        observer: &Observer,
         node: &Node,
         filter: &'static [SockFilter],
         is_of_interest: fn(&Frame) -> bool,
     ) -> Result<Self> {
         let heard = Arc::<Mutex<Vec<Frame>>>::default();
-        let notes = heard.clone();
-        let socket = node.run(|| async { open(filter) }).await??;
-        let work = move || listen(socket, clock, notes, is_of_interest);
-        Ok(Self { heard, _listening: node.start(work).await? })
+        let (notes, clock) = (heard.clone(), observer.clock);
+        let start = move || {
+            let socket = open(filter)?;
+            Ok(Running::start(listen(socket, clock, notes, is_of_interest)))
+        };
+        Ok(Self { heard, _listening: observer.at(node, start).await? })
     }
 
     /// What was heard since `since`, in order.
@@ -134,6 +137,16 @@ impl Frame {
         }
     }
 
+    /// From whom, if it is a packet.
+    #[must_use]
+    pub fn source(&self) -> Option<IpAddr> {
+        match self.kind()? {
+            [0x08, 0x00] => <[u8; 4]>::try_from(self.bytes.get(26..30)?).ok().map(IpAddr::from),
+            [0x86, 0xdd] => <[u8; 16]>::try_from(self.bytes.get(22..38)?).ok().map(IpAddr::from),
+            _ => None,
+        }
+    }
+
     fn is_arp(&self) -> bool {
         self.kind() == Some([0x08, 0x06])
     }
@@ -171,6 +184,18 @@ mod tests {
         assert_eq!(frame.announced(), None, "a request for another address");
         frame.bytes[38..42].copy_from_slice(&[10, 51, 1, 7]);
         assert_eq!(frame.announced(), Some(IpAddr::from([10, 51, 1, 7])));
+    }
+
+    #[test]
+    fn a_packet_has_a_source() {
+        let mut frame = Frame { at: Moment::ZERO, bytes: vec![0; 60] };
+        assert_eq!(frame.source(), None);
+        frame.bytes[12..14].copy_from_slice(&[0x08, 0x00]);
+        frame.bytes[26..30].copy_from_slice(&[192, 168, 8, 2]);
+        assert_eq!(frame.source(), Some(IpAddr::from([192, 168, 8, 2])));
+        frame.bytes[12..14].copy_from_slice(&[0x86, 0xdd]);
+        frame.bytes[37] = 7;
+        assert!(frame.source().is_some_and(|source| source.is_ipv6()));
     }
 
     #[test]

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use super::netlink::{AddressEvent, watch_address};
 use super::node::Node;
+use super::observer::Observer;
 use crate::clock::{Clock, Moment};
-use crate::failure::Result;
+use crate::failure::{Failure, Result, eventually};
 use crate::traffic::window::Window;
 
 /// A box began or ceased to hold the address.
@@ -31,11 +32,17 @@ pub enum Holding {
     Gone,
 }
 
-/// The notes of all watchers.
-#[derive(Clone, Debug)]
+/// Who is watched, and the notes.
+#[derive(Debug)]
 pub struct Holders {
-    clock: Clock,
+    observer: Observer,
     address: IpAddr,
+    notes: Notes,
+}
+
+#[derive(Clone, Debug)]
+struct Notes {
+    clock: Clock,
     changes: Arc<Mutex<Vec<Change>>>,
 }
 
@@ -45,8 +52,9 @@ const CHANGES_MAX: usize = 10_000;
 impl Holders {
     /// Watches nobody yet.
     #[must_use]
-    pub fn new(clock: Clock, address: IpAddr) -> Self {
-        Self { clock, address, changes: Arc::default() }
+    pub fn new(observer: &Observer, address: IpAddr) -> Self {
+        let notes = Notes { clock: observer.clock, changes: Arc::default() };
+        Self { observer: observer.clone(), address, notes }
     }
 
     /// Watches `node`, which does not hold the address yet and is called `holder` in the notes.
@@ -54,8 +62,8 @@ impl Holders {
     /// # Errors
     /// When the kernel refuses.
     pub async fn watch(&self, holder: usize, node: &Node) -> Result<()> {
-        let (notes, address) = (self.clone(), self.address);
-        node.run(move || async move {
+        let (notes, address) = (self.notes.clone(), self.address);
+        let watch = move || {
             let mut interfaces = BTreeSet::new();
             watch_address(address, move |event| {
                 let before = interfaces.is_empty();
@@ -69,23 +77,14 @@ impl Holders {
                     (true, true) | (false, false) => {}
                 }
             })
-        })
-        .await?
-    }
-
-    fn note(&self, holder: usize, holding: Holding) {
-        let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
-        if changes.len() < CHANGES_MAX {
-            changes.push(Change { at: self.clock.now(), holder, holding });
-        }
+        };
+        self.observer.at(node, watch).await
     }
 
     /// All changes so far, in order.
     #[must_use]
     pub fn changes(&self) -> Vec<Change> {
-        let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        changes.sort_by_key(|change| change.at);
-        changes
+        self.notes.changes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The first time since `since` that `holder` began or ceased to hold the address.
@@ -95,6 +94,30 @@ impl Holders {
             change.at >= since && change.holder == holder && change.holding == holding
         };
         self.changes().iter().find(wanted).map(|change| change.at)
+    }
+
+    /// Waits until that has been noted: who asks the box itself may know of it sooner.
+    ///
+    /// # Errors
+    /// When it did not happen.
+    pub async fn noted(&self, since: Moment, holder: usize, holding: Holding) -> Result<Moment> {
+        let what = format!("box {holder}: the address is {holding:?}");
+        eventually(&what, NOTED_DEADLINE, || async {
+            self.first(since, holder, holding).ok_or_else(|| Failure::new("it never was"))
+        })
+        .await
+    }
+}
+
+/// A box has done so already, or is about to.
+const NOTED_DEADLINE: Duration = Duration::from_secs(10);
+
+impl Notes {
+    fn note(&self, holder: usize, holding: Holding) {
+        let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        if changes.len() < CHANGES_MAX {
+            changes.push(Change { at: self.clock.now(), holder, holding });
+        }
     }
 }
 

@@ -28,6 +28,7 @@ pub mod mac;
 pub mod nd;
 pub mod netlink;
 pub mod node;
+pub mod observer;
 pub mod server;
 pub mod switch;
 pub mod wire;
@@ -40,6 +41,7 @@ use crate::failure::Result;
 use holders::Holders;
 use netlink::Address;
 use node::Node;
+use observer::Observer;
 use server::Server;
 use switch::{INTERFACE, Link, PREFIX_V6, Switch};
 
@@ -146,8 +148,10 @@ pub struct ServerMachine {
 /// Everything that is there before a router is started.
 #[derive(Debug)]
 pub struct Lab {
-    /// The clock of all observers.
+    /// The clock of all that observe something.
     pub clock: Clock,
+    /// Who watches the machines.
+    pub observer: Observer,
     /// That of the virtual address.
     pub family: Family,
     /// Who held the virtual address when; routers are numbered as in [`ROUTERS`].
@@ -211,7 +215,8 @@ impl Lab {
     pub async fn new(family: Family) -> Result<Self> {
         let clock = Clock::start();
         let switch = Switch::new().await?;
-        let holders = Holders::new(clock, family.vip());
+        let observer = Observer::new(clock).await?;
+        let holders = Holders::new(&observer, family.vip());
         let [a, b] = ROUTERS;
         let routers =
             [Machine::new(&switch, a.0, a.1).await?, Machine::new(&switch, b.0, b.1).await?];
@@ -227,7 +232,17 @@ impl Lab {
             servers.push(ServerMachine { machine, server });
         }
         let wan = None;
-        let lab = Self { clock, family, holders, routers, client, servers, wan, _switch: switch };
+        let lab = Self {
+            clock,
+            observer,
+            family,
+            holders,
+            routers,
+            client,
+            servers,
+            wan,
+            _switch: switch,
+        };
         if family == Family::Ipv6 {
             lab.enable_ipv6().await?;
         }

@@ -13,6 +13,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::process::{Child, Command};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
@@ -22,7 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, LocalSet, spawn_local};
 
 use super::netlink::Netlink;
-use crate::failure::{OrFail, Result};
+use crate::failure::{Failure, OrFail, Result, eventually};
 
 /// A network namespace with a thread of its own.
 #[derive(Debug)]
@@ -124,7 +125,7 @@ impl Node {
         F: FnOnce() -> Work + Send + 'static,
         Work: Future<Output = ()> + 'static,
     {
-        self.run(|| async { Running(spawn_local(task()).abort_handle()) }).await
+        self.run(|| async { Running::start(task()) }).await
     }
 
     /// Starts a process inside.
@@ -150,17 +151,49 @@ impl Node {
         self.run(work).await?.or_fail("cannot switch IPv6 on")
     }
 
-    /// Ends every process in the namespace, also those that a box left behind.
-    pub fn kill_processes(&self) {
-        let Ok(ours) = self.namespace.metadata().map(|namespace| namespace.ino()) else { return };
-        for process in processes() {
-            let theirs = fs::metadata(format!("/proc/{process}/ns/net"));
-            if theirs.is_ok_and(|theirs| theirs.ino() == ours) {
-                // It may have ended in the meantime.
-                let _ = kill(process, Signal::SIGKILL);
-            }
-        }
+    /// Ends every process in the namespace, also those that a box left behind, and waits until they have ended: what
+    /// they had open is free then.
+    ///
+    /// # Errors
+    /// When one lives on.
+    pub async fn end_processes(&self) -> Result<()> {
+        let killed = self.kill_processes();
+        eventually("the end of all processes of a box", END_DEADLINE, || async {
+            let alive: Vec<_> = killed.iter().filter(|process| runs(**process)).collect();
+            if alive.is_empty() { Ok(()) } else { Err(Failure::new(format!("{alive:?} run"))) }
+        })
+        .await
     }
+
+    /// Kills every process in the namespace, and says which.
+    fn kill_processes(&self) -> Vec<Pid> {
+        let ours = self.namespace.metadata().map(|namespace| namespace.ino());
+        let is_here = |process: &Pid| {
+            let theirs = fs::metadata(format!("/proc/{process}/ns/net"));
+            theirs.is_ok_and(|theirs| ours.as_ref().is_ok_and(|ours| *ours == theirs.ino()))
+        };
+        let here: Vec<_> = processes().into_iter().filter(is_here).collect();
+        for process in &here {
+            // It may have ended in the meantime.
+            let _ = kill(*process, Signal::SIGKILL);
+        }
+        here
+    }
+}
+
+/// How long a process may live on that was killed.
+const END_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Does the process still run, in any of its threads? A dead one that nobody has waited for does not.
+#[must_use]
+pub fn runs(process: Pid) -> bool {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    threads.into_iter().any(|thread| {
+        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        // The state follows the name, which is in parentheses and may itself contain any character.
+        let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+        matches!(state, Some(state) if state != 'Z' && state != 'X')
+    })
 }
 
 /// All processes that we see: those of our own process namespace.
@@ -184,6 +217,13 @@ impl Drop for Node {
 /// A task inside a node; it ends when this is dropped.
 #[derive(Debug)]
 pub struct Running(AbortHandle);
+
+impl Running {
+    /// Starts it, on a node's thread.
+    pub(super) fn start(task: impl Future<Output = ()> + 'static) -> Self {
+        Self(spawn_local(task).abort_handle())
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {

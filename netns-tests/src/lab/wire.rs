@@ -1,9 +1,17 @@
-//! What the boxes say on the wire: every advertisement, with the time it was heard.
+//! What the boxes say on the wire: every advertisement, with the time at which the kernel had it.
 
+use std::io::{self, IoSliceMut};
 use std::net::Ipv4Addr;
+use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use nix::cmsg_space;
+use nix::sys::socket::sockopt::ReceiveTimestampns;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt};
+use nix::sys::time::TimeSpec;
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
+use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
 use super::netlink::Interface;
@@ -69,20 +77,38 @@ fn open(interface: Interface) -> Result<UdpSocket> {
         .or_fail("cannot open a raw socket")?;
     let index = InterfaceIndexOrAddress::Index(interface.index());
     socket.join_multicast_v4_n(&GROUP, &index).or_fail("cannot join the group of VRRP")?;
+    setsockopt(&socket, ReceiveTimestampns, &true).or_fail("cannot have packets stamped")?;
     socket.set_nonblocking(true).or_fail("cannot make a socket non-blocking")?;
     UdpSocket::from_std(socket.into()).or_fail("cannot watch a raw socket")
 }
 
 async fn listen(socket: UdpSocket, clock: Clock, notes: Arc<Mutex<Vec<Heard>>>) {
     let mut packet = [0; 1500];
-    while let Ok(length) = socket.recv(&mut packet).await {
-        if let Some(heard) = read(&packet[..length], clock.now()) {
+    while let Ok((length, stamp)) = receive(&socket, &mut packet).await {
+        let at = stamp.map_or_else(|| clock.now(), |stamp| clock.at(stamp));
+        if let Some(heard) = read(&packet[..length], at) {
             let mut notes = notes.lock().unwrap_or_else(PoisonError::into_inner);
             if notes.len() < HEARD_MAX {
                 notes.push(heard);
             }
         }
     }
+}
+
+/// The length of a packet, and when the kernel had it: to be woken late changes nothing.
+async fn receive(socket: &UdpSocket, packet: &mut [u8]) -> io::Result<(usize, Option<Duration>)> {
+    let work = || {
+        let mut space = cmsg_space!(TimeSpec);
+        let mut parts = [IoSliceMut::new(packet)];
+        let flags = MsgFlags::MSG_DONTWAIT;
+        let message = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut space), flags)?;
+        let stamp = message.cmsgs()?.find_map(|control| match control {
+            ControlMessageOwned::ScmTimestampns(stamp) => Some(stamp.into()),
+            _ => None,
+        });
+        Ok((message.bytes, stamp))
+    };
+    socket.async_io(Interest::READABLE, work).await
 }
 
 /// Reads an IPv4 packet; only the fields that drills look at (RFC 9568 §5.1).

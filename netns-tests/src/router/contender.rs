@@ -7,10 +7,11 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use super::keepalived::Keepalived;
-use super::process::{Haagent, runs, send};
+use super::process::{Haagent, send};
 use super::settings::Settings;
 use super::status::RouterState;
 use crate::failure::{Failure, Result};
+use crate::lab::node::runs;
 use crate::lab::{Machine, ROUTERS};
 
 /// Which program is tried.
@@ -91,7 +92,7 @@ impl Router {
     /// # Errors
     /// When it cannot be started.
     pub async fn start(&mut self) -> Result<()> {
-        self.machine().node.kill_processes();
+        self.machine().node.end_processes().await?;
         match self {
             Self::Haagent(haagent) => {
                 if haagent.supervisor().is_ok() {

@@ -9,10 +9,11 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
-use super::process::{pid, runs, send};
+use super::process::{pid, send};
 use super::settings::{GROUP, Place, Protocol, Settings, Transport, VirtualRouter, host_prefix};
 use super::status::RouterState;
 use crate::failure::{Failure, OrFail, Result, eventually};
+use crate::lab::node::runs;
 use crate::lab::server::Server;
 use crate::lab::{Family, Machine, PORT};
 use crate::program::KEEPALIVED;

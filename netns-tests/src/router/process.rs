@@ -237,12 +237,3 @@ pub(super) fn pid(number: u32) -> Result<Pid> {
     let number = i32::try_from(number).or_fail("a process number is out of range")?;
     Ok(Pid::from_raw(number))
 }
-
-/// Does the process still run? A dead one that nobody has waited for does not.
-#[must_use]
-pub fn runs(process: Pid) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    // The state follows the name, which is in parentheses and may itself contain any character.
-    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
-    matches!(state, Some(state) if state != 'Z' && state != 'X')
-}

@@ -60,7 +60,7 @@ struct Crowd {
 async fn lose_many(binary: &Path, contender: Contender) -> Result<Crowd> {
     let settings = Settings { more_addresses: MORE_ADDRESSES, ..Settings::default() };
     let contest = Contest::start(binary, contender, settings).await?;
-    let frames = Frames::listen(contest.lab.clock, &contest.lab.client.node).await?;
+    let frames = Frames::listen(&contest.lab.observer, &contest.lab.client.node).await?;
     let active = contest.settled().await?;
     let elector = contest.boxes[active].processes(&[Part::Elector]).await?;
     let rss_kib = fact(elector.first().map_or(0, |process| process.as_raw()), "VmRSS")?;

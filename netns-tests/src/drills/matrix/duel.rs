@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::clock::Moment;
 use crate::drills::inspection::inspect;
 use crate::failure::{Failure, OrFail, Result, eventually};
-use crate::lab::frames::Frames;
+use crate::lab::frames::{Frame, Frames};
 use crate::lab::holders::{Holding, holders_at};
 use crate::lab::switch::Link;
 use crate::lab::{Lab, ROUTERS};
@@ -25,7 +25,8 @@ pub(super) struct Duel {
     pub(super) ours: usize,
     pub(super) lab: Lab,
     settings: Settings,
-    frames: Frames,
+    /// What passes at each box.
+    frames: [Frames; 2],
     directory: PathBuf,
 }
 
@@ -44,7 +45,11 @@ impl Duel {
         let (name, _) = ROUTERS[ours];
         let haagent = Haagent::new(name, &lab.routers[ours], binary, &config, &directory);
         let machine = &lab.routers[1 - ours];
-        let frames = Frames::listen(lab.clock, &machine.node).await?;
+        let [a, b] = &lab.routers;
+        let frames = [
+            Frames::listen(&lab.observer, &a.node).await?,
+            Frames::listen(&lab.observer, &b.node).await?,
+        ];
         let mut keepalived = Keepalived::new(1 - ours, machine, &directory, theirs).await?;
         keepalived.start().await?;
         let settings = settings.clone();
@@ -97,11 +102,20 @@ impl Duel {
     pub(super) async fn advertisement(&self) -> Result<Moment> {
         let from = self.now();
         eventually("an advertisement", SETTLE_DEADLINE, || async {
-            let heard = self.frames.since(from);
+            let heard = self.frames[self.theirs()].since(from);
             let advert = heard.iter().find(|frame| frame.is_advertisement()).map(|frame| frame.at);
             advert.ok_or_else(|| Failure::new("none was heard"))
         })
         .await
+    }
+
+    /// When box `number` last heard the other one before `moment`.
+    pub(super) fn last_heard(&self, number: usize, moment: Moment) -> Result<Moment> {
+        let other = Some(self.settings.family.router(1 - number));
+        let heard = self.frames[number].since(Moment::ZERO);
+        let is_its = |frame: &&Frame| frame.is_advertisement() && frame.source() == other;
+        let last = heard.iter().filter(is_its).rfind(|frame| frame.at <= moment);
+        last.map(|frame| frame.at).ok_or_else(|| Failure::new("it never heard the other box"))
     }
 
     /// Did this box get the address since `from`?
@@ -112,6 +126,7 @@ impl Duel {
     /// What is wrong with all that was said.
     pub(super) async fn inspect(&self) -> Result<Vec<String>> {
         let ours = self.settings.family.router(self.ours);
-        inspect(&self.frames.since(Moment::ZERO), &self.directory, &self.settings, ours).await
+        let heard = self.frames[self.theirs()].since(Moment::ZERO);
+        inspect(&heard, &self.directory, &self.settings, ours).await
     }
 }

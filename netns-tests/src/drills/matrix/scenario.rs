@@ -139,18 +139,17 @@ async fn weaker(duel: &mut Duel, settings: &Settings) -> Result<Verdict> {
 async fn equal(duel: &mut Duel, winner: usize) -> Result<Verdict> {
     duel.haagent.start().await?;
     hears(duel, &[RouterState::Backup, RouterState::Active]).await?;
-    let told = told(duel, "has priority").await?;
+    told(duel, "has priority").await?;
     part_and_heal(duel, winner).await?;
-    Ok(told)
+    Ok(Verdict::default())
 }
 
 /// keepalived advertises more rarely than we would.
 async fn learn(duel: &mut Duel, settings: &Settings) -> Result<Verdict> {
     duel.haagent.start().await?;
     backup(duel).await?;
-    let told = told(duel, "advertises every").await?;
-    let borne = silence_is_borne(duel, A, settings.active_down(A) * SLOW, LATENESS).await?;
-    Ok(borne.and("status", &told))
+    told(duel, "advertises every").await?;
+    silence_is_borne(duel, A, settings.active_down(A) * SLOW, LATENESS).await
 }
 
 /// We advertise more rarely than keepalived would.
@@ -160,11 +159,15 @@ async fn teach(duel: &mut Duel, settings: &Settings) -> Result<Verdict> {
     silence_is_borne(duel, B, settings.active_down(B), KEEPALIVED_LATENESS).await
 }
 
-/// What differs from keepalived, which was just heard, is among the problems that our status tells.
-async fn told(duel: &Duel, what: &str) -> Result<Verdict> {
-    let told = duel.haagent.status().await?.problems;
-    let is_told = told.iter().any(|problem| problem.contains(what) && problem.contains("hint: "));
-    Ok(Verdict::default().expect(is_told, format!("`{what}` is not told: {told:?}")))
+/// What differs from keepalived, which was heard, is among the problems that our status tells.
+async fn told(duel: &Duel, what: &str) -> Result<()> {
+    eventually(&format!("our status tells `{what}`"), SETTLE_DEADLINE, || async {
+        let told = duel.haagent.status().await?.problems;
+        let is_told = |problem: &String| problem.contains(what) && problem.contains("hint: ");
+        let has = told.iter().any(is_told);
+        has.then_some(()).ok_or_else(|| Failure::new(format!("it tells {told:?}")))
+    })
+    .await
 }
 
 /// How often short times are measured, of which one may be long because the machine is busy with the other stories.
@@ -206,11 +209,11 @@ async fn silence_is_borne(
     let learned = !duel.got_it(from, backup);
     let mut waited = Vec::new();
     for _ in 0..SILENCES {
-        let last = duel.advertisement().await?;
+        let heard = duel.advertisement().await?;
         duel.link(1 - backup).block().await?;
         duel.held_by_both().await?;
-        let acted = duel.lab.holders.first(last, backup, Holding::Held);
-        waited.push(acted.map_or(Duration::ZERO, |at| at - last));
+        let acted = duel.lab.holders.noted(heard, backup, Holding::Held).await?;
+        waited.push(acted - duel.last_heard(backup, acted)?);
         duel.link(1 - backup).unblock().await?;
         duel.held_by(1 - backup).await?;
     }
