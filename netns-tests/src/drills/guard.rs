@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use super::failover;
 use crate::clock::Moment;
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, eventually};
 use crate::lab::ROUTERS;
 use crate::lab::holders::Holding;
 use crate::lab::wire::Wire;
-use crate::pair::{A, B, Pair};
+use crate::pair::{A, B, Pair, SETTLE_DEADLINE};
 use crate::router::settings::{MARGIN, Settings};
 use crate::router::status::RouterState;
 use crate::traffic::window::Window;
-use crate::verdict::{Verdict, median};
+use crate::verdict::{Measurement, Verdict, median};
 
 /// Within this time the address is gone and priority 0 is out.
 const BOUND: Duration = Duration::from_millis(20);
@@ -26,24 +26,24 @@ pub async fn run(binary: PathBuf) -> Result<Verdict> {
     let mut pair = Pair::start(&binary, Settings::default()).await?;
     let client = &pair.lab.client;
     let wire = Wire::listen(pair.lab.clock, &client.node, client.link.interface()).await?;
-    let start = pair.now();
-    let mut reactions = Vec::new();
-    for active in [A, B, A] {
+    let (mut rounds, mut reactions) = (Vec::new(), Vec::new());
+    for active in [A, B, A, B, A] {
+        let from = pair.now();
         reactions.push(kill(&mut pair, &wire, active).await?);
         failover::bring_back(&mut pair, active).await?;
+        rounds.push(pair.seen_within(Window { from, to: pair.now() }).0);
     }
-    let (measurement, _) = pair.seen_within(Window { from: start, to: pair.now() });
+    let both_held = rounds.iter().map(|round| round.both_held_ms).sum();
     let released = median(reactions.iter().map(|reaction| reaction.released));
     let removed = median(reactions.iter().map(|reaction| reaction.removed));
-    let verdict = Verdict::of(measurement)
+    let median = Verdict::of_rounds(&rounds);
+    let measurement = Measurement { both_held_ms: both_held, ..median.measurement };
+    let verdict = Verdict { measurement, ..median }
         .gap_at_most(pair.settings.skew(B) + MARGIN)
         .both_held_at_most(Duration::ZERO)
         .expect(released <= BOUND, format!("priority 0 was out after {:.1} ms", ms(released)))
         .expect(removed <= BOUND, format!("the address was gone after {:.1} ms", ms(removed)));
-    Ok(reactions.iter().fold(verdict, |verdict, Reaction { released, removed }| {
-        let (released, removed) = (ms(*released), ms(*removed));
-        verdict.remark(format!("priority 0 after {released:.1} ms, gone after {removed:.1} ms"))
-    }))
+    Ok(reactions.iter().fold(verdict, Reaction::remark))
 }
 
 /// How long after the kill or the stop of a supervisor things happened.
@@ -54,29 +54,40 @@ pub(super) struct Reaction {
     pub(super) removed: Duration,
 }
 
+impl Reaction {
+    /// Tells the reader of it.
+    pub(super) fn remark(verdict: Verdict, &Self { released, removed }: &Self) -> Verdict {
+        let (released, removed) = (ms(released), ms(removed));
+        verdict.remark(format!("priority 0 after {released:.1} ms, gone after {removed:.1} ms"))
+    }
+}
+
 async fn kill(pair: &mut Pair, wire: &Wire, active: usize) -> Result<Reaction> {
     let from = pair.now();
     pair.boxes[active].kill()?;
     pair.wait_for_state(1 - active, RouterState::Active).await?;
-    reaction(pair, wire, active, from)
+    reaction(pair, wire, active, from).await
 }
 
 /// What the guard of this box did since `from`.
 ///
 /// # Errors
 /// When it did nothing.
-pub(super) fn reaction(pair: &Pair, wire: &Wire, active: usize, from: Moment) -> Result<Reaction> {
+pub(super) async fn reaction(
+    pair: &Pair,
+    wire: &Wire,
+    active: usize,
+    from: Moment,
+) -> Result<Reaction> {
     let (_, source) = ROUTERS[active];
-    let heard = wire.since(from);
-    let release = heard.iter().find(|heard| heard.source == source && heard.priority == 0);
-    let removal = pair.lab.holders.first(from, active, Holding::Gone);
-    let after = |moment: Option<Moment>, what: &str| {
-        moment.map(|moment| moment - from).ok_or_else(|| Failure::new(what))
-    };
-    Ok(Reaction {
-        released: after(release.map(|heard| heard.at), "priority 0 was never heard")?,
-        removed: after(removal, "the address was never removed")?,
-    })
+    let released = eventually("priority 0", SETTLE_DEADLINE, || async {
+        let heard = wire.since(from);
+        let release = heard.iter().find(|heard| heard.source == source && heard.priority == 0);
+        release.map(|heard| heard.at).ok_or_else(|| Failure::new("it was never heard"))
+    });
+    let (released, removed) =
+        (released.await?, pair.lab.holders.noted(from, active, Holding::Gone).await?);
+    Ok(Reaction { released: released - from, removed: removed - from })
 }
 
 pub(super) fn ms(duration: Duration) -> f64 {

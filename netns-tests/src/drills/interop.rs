@@ -69,8 +69,10 @@ impl Mixed {
     }
 }
 
-/// How often each drill is repeated in one lab: a round ends where it began.
-const ROUNDS: usize = 3;
+/// How often each drill is repeated in one lab: a round ends where it began. At adverts every second it takes long.
+fn rounds(settings: &Settings) -> usize {
+    if settings.advert_interval() < Duration::from_secs(1) { 5 } else { 3 }
+}
 
 /// How long a weaker box may take to let go: `haagent` waits that long before it adds what keepalived still has,
 /// keepalived does not wait at all.
@@ -135,9 +137,10 @@ fn by_unicast(family: Family, settings: Settings) -> Settings {
 
 async fn win_and_lose(binary: PathBuf, settings: Settings) -> Result<Verdict> {
     let settings = Settings { preempt: "immediate", ..settings };
+    let times = rounds(&settings);
     let mut mixed = Mixed::start(&binary, settings).await?;
     let mut rounds = Vec::new();
-    for _ in 0..ROUNDS {
+    for _ in 0..times {
         rounds.push(win_and_lose_once(&mut mixed).await?);
     }
     let bound = mixed.pair.settings.skew(B) + MARGIN;
@@ -180,6 +183,7 @@ pub async fn weaker(binary: PathBuf, protocol: Protocol) -> Result<Verdict> {
 async fn wait_and_give_back(binary: PathBuf, settings: Settings) -> Result<Verdict> {
     let protocol = settings.protocol;
     let settings = Settings { priorities: [100, 150], ..settings };
+    let times = rounds(&settings);
     let mut mixed = Mixed::start(&binary, settings).await?;
     mixed.pair.boxes[A].start().await?;
     let checksum = mixed
@@ -191,7 +195,7 @@ async fn wait_and_give_back(binary: PathBuf, settings: Settings) -> Result<Verdi
         })
         .await?;
     let mut rounds = Vec::new();
-    for _ in 0..ROUNDS {
+    for _ in 0..times {
         rounds.push(take_over_and_give_back(&mut mixed).await?);
     }
     let bound = mixed.pair.settings.skew(A) + MARGIN;

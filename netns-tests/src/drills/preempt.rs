@@ -10,7 +10,7 @@ use crate::router::settings::{MARGIN, Settings};
 use crate::verdict::{Measurement, Verdict};
 
 /// Returns of the stronger box.
-const RETURNS: usize = 3;
+const RETURNS: usize = 5;
 
 /// The drill. The medians of several returns are judged.
 ///

@@ -39,7 +39,7 @@ const EVERYTHING: Fault = Fault::new("kill -9 of everything", 1, |contest, activ
 /// # Errors
 /// When it cannot be brought to its end.
 pub async fn elector(binary: PathBuf) -> Result<Verdict> {
-    let paces = [Pace::new(1000, 1), Pace::new(100, 3), Pace::new(10, 3)];
+    let paces = [Pace::new(1000, 1), Pace::new(100, 3), Pace::new(10, 5)];
     let verdict = compare(&binary, &ELECTOR, &paces).await?;
     Ok(verdict
         .no_false_moves()
@@ -60,7 +60,7 @@ pub async fn other(binary: PathBuf) -> Result<Verdict> {
 /// # Errors
 /// When it cannot be brought to its end.
 pub async fn guard(binary: PathBuf) -> Result<Verdict> {
-    let verdict = compare(&binary, &GUARD, &[Pace::new(100, 3)]).await?;
+    let verdict = compare(&binary, &GUARD, &[Pace::new(100, 5)]).await?;
     Ok(verdict.no_false_moves().each("a client noticed", |line| line.haagent.gap <= Some(MARGIN)))
 }
 

@@ -29,7 +29,7 @@ const DEAF: Fault =
 /// # Errors
 /// When it cannot be brought to its end.
 pub async fn loss(binary: PathBuf) -> Result<Verdict> {
-    let paces = [Pace::new(1000, 1), Pace::new(100, 3), Pace::new(10, 10)];
+    let paces = [Pace::new(1000, 1), Pace::new(100, 5), Pace::new(10, 10)];
     let verdict = compare(&binary, &LOSS, &paces).await?;
     Ok(verdict
         .no_false_moves()
@@ -52,7 +52,7 @@ const LATENESS: Duration = Duration::from_millis(10);
 /// The interval of which there are rounds enough to compare.
 const FASTEST: Duration = Duration::from_millis(10);
 
-/// Observers agree no better about what happened first.
+/// It is not known better when what happened.
 const RESOLUTION: Duration = Duration::from_millis(1);
 
 /// The drill: the carrier comes and goes, faster than a backup gives up waiting.

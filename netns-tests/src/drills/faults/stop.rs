@@ -17,7 +17,7 @@ const STOP: Fault =
 /// # Errors
 /// When it cannot be brought to its end.
 pub async fn run(binary: PathBuf) -> Result<Verdict> {
-    let paces = [Pace::new(1000, 3), Pace::new(100, 3), Pace::new(10, 5)];
+    let paces = [Pace::new(1000, 3), Pace::new(100, 5), Pace::new(10, 5)];
     Ok(compare(&binary, &STOP, &paces)
         .await?
         .no_false_moves()
