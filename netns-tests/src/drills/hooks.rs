@@ -89,9 +89,9 @@ async fn order(pair: &mut Pair) -> Result<Verdict> {
 /// Box A must not take the address while its hook says no, and says why.
 async fn veto(pair: &mut Pair, verdict: Verdict) -> Result<Verdict> {
     let file = Path::new(DIRECTORY).join("veto");
-    let a = namespace(pair, A)?;
     pair.boxes[A].start().await?;
     pair.settled(B).await?;
+    let a = namespace(pair, A)?;
     fs::write(&file, "").or_fail("cannot write a file")?;
     let from = pair.now();
     pair.boxes[B].kill()?;
