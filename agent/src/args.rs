@@ -23,6 +23,8 @@ pub(crate) enum Command {
         config: ConfigFile,
         #[command(flatten)]
         run: RunDirectory,
+        #[command(flatten)]
+        state: StateDirectory,
     },
     /// Say everything that is wrong with a config: exit code 0 good, 1 problems, 2 cannot be checked
     Check {
@@ -104,4 +106,17 @@ pub(crate) struct RunDirectory {
         default_value = "/run/haagent"
     )]
     pub(crate) path: PathBuf,
+}
+
+/// What outlives a reboot.
+#[derive(Debug, Args)]
+pub(crate) struct StateDirectory {
+    /// The directory for the numbers of signed advertisements
+    #[arg(
+        long = "state-dir",
+        value_name = "DIR",
+        env = "STATE_DIRECTORY",
+        default_value = "/var/lib/haagent"
+    )]
+    pub(crate) directory: PathBuf,
 }

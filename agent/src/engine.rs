@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, LocalSet};
 use tokio::time::timeout;
 use vrrp::driver::{self, Driver};
+use vrrp::hmac::Reserved;
 use vrrp::linux::{Host, Linux, SourceRules};
 use vrrp::{Health, LinkConfig, LinkId, Peering, Role, RouterConfig};
 
@@ -124,7 +125,7 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Starts the thread, with no virtual router.
-    pub(crate) fn start() -> io::Result<Self> {
+    pub(crate) fn start(reserved: watch::Receiver<Reserved>) -> io::Result<Self> {
         let tracking = Tracking::start()?;
         let healths = tracking.healths();
         let (commands, receiver) = mpsc::channel(QUEUE);
@@ -136,7 +137,8 @@ impl Engine {
                     tracing::warn!("{problem}: a busy box may advertise late");
                 }
             }
-            LocalSet::new().block_on(&runtime, Fleet::new(publish, healths).run(receiver));
+            let fleet = Fleet::new(publish, healths, reserved);
+            LocalSet::new().block_on(&runtime, fleet.run(receiver));
         })?;
         Ok(Self { commands: Some(commands), statuses, thread: Some(thread), tracking })
     }
@@ -231,6 +233,8 @@ impl Drop for Engine {
 struct Fleet {
     /// What the virtual routers share, once there is one.
     host: Option<Host>,
+    /// What they may sign with.
+    reserved: watch::Receiver<Reserved>,
     guard: Guard,
     publish: watch::Sender<Statuses>,
     healths: watch::Receiver<Healths>,
@@ -251,9 +255,13 @@ struct Group {
 }
 
 impl Fleet {
-    fn new(publish: watch::Sender<Statuses>, healths: watch::Receiver<Healths>) -> Self {
-        let guard = Guard::default();
-        Self { host: None, guard, publish, healths, groups: BTreeMap::new(), started: false }
+    fn new(
+        publish: watch::Sender<Statuses>,
+        healths: watch::Receiver<Healths>,
+        reserved: watch::Receiver<Reserved>,
+    ) -> Self {
+        let (host, guard, groups) = (None, Guard::default(), BTreeMap::new());
+        Self { host, reserved, guard, publish, healths, groups, started: false }
     }
 
     async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
@@ -440,7 +448,7 @@ impl Fleet {
         if let Some(host) = &self.host {
             return Ok(host.clone());
         }
-        let host = Host::open().await?;
+        let host = Host::open(self.reserved.clone()).await?;
         Ok(self.host.insert(host).clone())
     }
 

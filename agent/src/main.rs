@@ -25,6 +25,7 @@ mod logging;
 mod overhear;
 mod privilege;
 mod realtime;
+mod sequences;
 mod status;
 mod supervisor;
 mod sysctl;
@@ -42,13 +43,14 @@ use privilege::Identity;
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Run { config, run } => {
+        Command::Run { config, run, state } => {
             let _logs = logging::start();
             abort_on_panic();
             let options = supervisor::Options {
                 file: config.file,
                 node: host::node_choice(config.node),
                 run_directory: run.path,
+                state_directory: state.directory,
             };
             supervisor::run(options).unwrap_or_else(|error| fail(&error))
         }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use vrrp::hmac::{
-    Authenticator, Authenticity, HmacError, HmacKey, HmacKeys, HmacMode, Sequence, TRAILER_LEN,
+    Authenticator, Authenticity, HmacError, HmacKey, HmacKeys, HmacMode, Reserved, Sequence,
+    TRAILER_LEN,
 };
 use vrrp::{Advertisement, Auth, ChecksumForm, Envelope, Interval, Priority, Vrid};
 
@@ -262,6 +263,28 @@ fn a_sequence_is_the_time_and_grows_all_the_same_if_the_clock_does_not() {
     assert_eq!(at(2_000).next(at(2_000)).value(), at(2_000).value() + 1);
     assert_eq!(at(2_000).next(at(1_000)).value(), at(2_000).value() + 1);
     assert_eq!(at(2_000).plus(Duration::from_secs(3)), at(5_000));
+}
+
+#[test]
+fn a_sequence_is_after_what_was_used_before_and_follows_the_clock_as_far_as_is_reserved() {
+    let at = |secs| Sequence::at(Duration::from_secs(secs));
+    let one_more = |sequence: Sequence| Some(sequence.next(sequence));
+    let life = |after, until| Reserved { after, until };
+    // What is reserved, the last one, the clock, and what is next; `None`: the clock.
+    let cases = [
+        (life(None, None), None, at(10), None),
+        (life(None, None), Some(at(20)), at(10), one_more(at(20))),
+        (life(Some(at(20)), Some(at(50))), None, at(10), one_more(at(20))),
+        (life(Some(at(20)), Some(at(50))), None, at(30), None),
+        (life(Some(at(20)), Some(at(50))), Some(at(31)), at(30), one_more(at(31))),
+        (life(Some(at(20)), Some(at(50))), Some(at(31)), at(60), one_more(at(31))),
+        (life(Some(at(20)), Some(at(50))), None, at(60), one_more(at(20))),
+        (life(Some(at(20)), None), Some(at(31)), at(60), None),
+    ];
+    for (reserved, last, clock, next) in cases {
+        let expected = next.unwrap_or(clock);
+        assert_eq!(reserved.next(last, clock), expected, "{reserved:?} {last:?} {clock:?}");
+    }
 }
 
 #[test]

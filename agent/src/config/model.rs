@@ -197,6 +197,11 @@ impl Router {
         Peering { transport, mirrors_checksums, authentication }
     }
 
+    /// Whether what it sends is signed.
+    pub(crate) fn signs(&self) -> bool {
+        self.auth_hmac.as_ref().is_some_and(|auth| auth.mode != HmacMode::ReceiveOnly)
+    }
+
     /// The link of an election, which sends with unicast from the address in the file, else from what the host chooses.
     pub(crate) fn link(&self) -> Result<LinkConfig, ConfigError> {
         let source = match (&self.transport, self.family()) {

@@ -26,13 +26,14 @@ pub(crate) use start::run;
 use trials::Trying;
 
 use crate::bind::Listeners;
-use crate::config::{Config, NodeChoice, RouterKey, Source};
+use crate::config::{Config, NodeChoice, Router, RouterKey, Source};
 use crate::control::{Call, Reply, Request, RunDirectory};
 use crate::coordinator::{Coordinator, Notice, Timer};
 use crate::engine::{Engine, Statuses};
 use crate::guard::parent::GuardProcess;
 use crate::hooks::{self, Hooks};
 use crate::overhear::Overheard;
+use crate::sequences::Sequences;
 use crate::sysctl::Sysctls;
 use crate::virtual_mac::Reach;
 use crate::worker::parent::{Happening, Worker};
@@ -58,6 +59,8 @@ pub(crate) struct Options {
     pub(crate) node: NodeChoice,
     /// For the control socket and its lock.
     pub(crate) run_directory: PathBuf,
+    /// For what outlives a reboot.
+    pub(crate) state_directory: PathBuf,
 }
 
 /// What reaches the loop from tasks that it started.
@@ -94,6 +97,7 @@ struct Supervisor {
     is_preparing: bool,
     guard: Option<GuardProcess>,
     sysctls: Sysctls,
+    sequences: Sequences,
     overheard: Overheard,
     /// The roles at the last look, to see who stopped to be active.
     roles: BTreeMap<RouterKey, Role>,
@@ -163,6 +167,12 @@ impl Supervisor {
         remove_devices(&BTreeSet::new());
         self.sysctls.restore();
         ExitCode::SUCCESS
+    }
+
+    /// Reserves sequences if a virtual router signs with them.
+    fn reserve_sequences(&mut self) {
+        let signs = self.config.routers.iter().any(Router::signs);
+        self.sequences.configure(signs);
     }
 
     /// Sets up the kernel on interfaces with virtual IPv4 addresses.

@@ -134,8 +134,9 @@ impl Supervisor {
     }
 
     async fn configure_routers(&mut self) {
+        self.reserve_sequences();
         if self.engine.is_none() && !self.config.routers.is_empty() {
-            match Engine::start() {
+            match Engine::start(self.sequences.reserved()) {
                 Ok(engine) => self.engine = Some(engine),
                 Err(error) => return tracing::error!(%error, "cannot start the VRRP thread"),
             }

@@ -198,6 +198,7 @@ impl Supervisor {
                 ));
             }
         }
+        problems.extend(self.sequences.problem());
         problems.extend(self.hook_problems(routers));
         problems.extend(self.virtual_mac_problems());
         for backend in &self.report.backends {

@@ -22,6 +22,7 @@ use crate::hooks;
 use crate::host;
 use crate::overhear::Overheard;
 use crate::privilege;
+use crate::sequences::Sequences;
 use crate::sysctl::Sysctls;
 use crate::worker::Report;
 
@@ -69,6 +70,7 @@ pub(crate) fn run(options: Options) -> Result<ExitCode, String> {
             hangup,
         };
         let sysctls = Sysctls::open(&options.run_directory);
+        let sequences = Sequences::in_directory(&options.state_directory);
         let mut supervisor = Supervisor {
             options,
             source,
@@ -84,6 +86,7 @@ pub(crate) fn run(options: Options) -> Result<ExitCode, String> {
             is_preparing: false,
             guard: None,
             sysctls,
+            sequences,
             overheard: Overheard::default(),
             roles: BTreeMap::new(),
             trials: BTreeMap::new(),
@@ -103,7 +106,8 @@ pub(crate) fn run(options: Options) -> Result<ExitCode, String> {
         supervisor.hold_sysctls();
         if !routers.is_empty() {
             remove_leftovers();
-            let engine = Engine::start().map_err(cannot)?;
+            supervisor.reserve_sequences();
+            let engine = Engine::start(supervisor.sequences.reserved()).map_err(cannot)?;
             engine.configure(routers, supervisor.config.source_rules()).await.map_err(cannot)?;
             supervisor.engine = Some(engine);
             supervisor.configure_hooks().await;

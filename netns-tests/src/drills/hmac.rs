@@ -1,8 +1,8 @@
-//! Two boxes that sign what they say: failover, a change of keys, and a wrong key.
+//! Two boxes that sign what they say: failover, a change of keys, a wrong key, and a clock that is behind.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::failover;
 use super::unicast::UNICAST;
@@ -116,6 +116,54 @@ pub async fn mixed(binary: PathBuf) -> Result<Verdict> {
         .and("one key again", &Verdict::of(healed).both_held_at_most(RELOAD))
         .remark(named.join("; "))
         .remark(format!("both held it for {} ms after the key was right", healed.both_held_ms)))
+}
+
+/// How far a box was ahead of its clock.
+const AHEAD: Duration = Duration::from_secs(3600);
+
+/// The drill: a box that has signed with a clock that was ahead goes on from there, whatever kills it, and its peer takes
+/// what it says. Without its state it is refused.
+///
+/// # Errors
+/// When it cannot be brought to its end.
+pub async fn clock_behind(binary: PathBuf) -> Result<Verdict> {
+    write_keys()?;
+    let settings = Settings { router_extra: OLD, preempt: "immediate", ..Settings::default() };
+    let mut pair = Pair::start(&binary, settings).await?;
+    let state = pair.boxes[A].state_dir().join("sequences.json");
+    failover::kill(&mut pair, A).await?;
+    std::fs::write(&state, reserved()).or_fail("cannot write the state")?;
+    pair.boxes[A].start().await?;
+    pair.settled(A).await?;
+    let killed = failover::kill(&mut pair, A).await?;
+    let from = pair.now();
+    pair.boxes[A].start().await?;
+    pair.settled(A).await?;
+    let (measurement, _) = pair.observe(from).await;
+    let returned = Verdict::of(measurement).both_held_at_most(Duration::ZERO);
+    let status = pair.status(B).await?;
+    let replays = status.virtual_routers.first().map(|router| router.counters.hmac_replays);
+
+    failover::kill(&mut pair, A).await?;
+    std::fs::remove_file(&state).or_fail("cannot remove the state")?;
+    pair.boxes[A].start().await?;
+    let (_, other) = ROUTERS[A];
+    let refused = format!("refuses what {other} advertises: its HMAC is an old one");
+    let forgotten = pair.wait_for(B, "box B refuses what is old", |status| {
+        status.problems.iter().any(|problem| problem.contains(&refused)).then_some(())
+    });
+    forgotten.await?;
+    Ok(killed
+        .and("its return", &returned)
+        .expect(replays == Some(0), format!("refused as old: {replays:?}")))
+}
+
+/// The state of a box that reserved sequences when its clock was ahead, before the last boot.
+#[expect(clippy::disallowed_methods, reason = "sequences follow the time of day")]
+fn reserved() -> String {
+    let today = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let until = (today + AHEAD).as_secs() << 32;
+    format!(r#"{{"reserved_until":{until},"at":{{"boot_id":"another","uptime_ms":0}}}}"#)
 }
 
 /// How long a reload may take, and the next advertisement.

@@ -141,6 +141,7 @@ pub const DRILLS: &[Drill] = &[
     Drill { name: "privileges", needs: &[], run: |b| privileges::run(b).boxed_local() },
     Drill { name: "hmac", needs: &[], run: |binary| hmac::run(binary).boxed_local() },
     Drill { name: "hmac_mixed", needs: &[], run: |binary| hmac::mixed(binary).boxed_local() },
+    Drill { name: "hmac_clock_behind", needs: &[], run: |b| hmac::clock_behind(b).boxed_local() },
     Drill { name: "unicast", needs: &[], run: |binary| unicast::run(binary).boxed_local() },
     Drill { name: "strangers", needs: &[], run: |b| strangers::run(b).boxed_local() },
     Drill { name: "ipv6", needs: &[], run: |binary| ipv6::run(binary).boxed_local() },

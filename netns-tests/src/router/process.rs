@@ -85,6 +85,12 @@ impl Haagent {
         self.directory.join(self.name)
     }
 
+    /// Where it keeps what outlives a reboot.
+    #[must_use]
+    pub fn state_dir(&self) -> PathBuf {
+        self.directory.join(format!("{}.state", self.name))
+    }
+
     /// Starts `haagent run`; returns at once.
     ///
     /// # Errors
@@ -109,6 +115,7 @@ impl Haagent {
         let mut command = Command::new(&self.binary);
         command.arg("run").arg("--file").arg(&self.config).args(["--node", self.name]);
         command.arg("--run-dir").arg(self.run_dir());
+        command.arg("--state-dir").arg(self.state_dir());
         command
     }
 

@@ -85,6 +85,7 @@ pub struct VirtualMacStatus {
 pub struct CounterStatus {
     pub master_transitions: u64,
     pub address_conflicts: u64,
+    pub hmac_replays: u64,
     pub hmac_unsigned: u64,
 }
 
@@ -171,7 +172,8 @@ mod tests {
                 "advert_interval_ms": 100, "peer": null,
                 "last_transition": { "from": "backup", "to": "active",
                     "reason": "no advertisement for 341 ms", "ago_ms": 12 },
-                "counters": { "master_transitions": 1, "address_conflicts": 0, "hmac_unsigned": 0 } } ],
+                "counters": { "master_transitions": 1, "address_conflicts": 0, "hmac_replays": 0,
+                    "hmac_unsigned": 0 } } ],
             "others": [ { "vrid": 77, "collides": false } ], "frontends": [],
             "backends": [ { "name": "web", "balance": "round_robin", "servers": [
                 { "name": "s1", "address": "192.168.8.10:80", "health": "up" } ] } ] }"#;

@@ -29,6 +29,17 @@ impl Sequence {
         Self(self.0.wrapping_add(Self::at(time).0))
     }
 
+    /// The newer one of both.
+    pub(super) fn newer(self, other: Self) -> Self {
+        if other.is_after(self) { other } else { self }
+    }
+
+    /// This much earlier.
+    #[must_use]
+    pub fn minus(self, time: Duration) -> Self {
+        Self(self.0.wrapping_sub(Self::at(time).0))
+    }
+
     /// Whether a message with this sequence is newer than one with `other`.
     #[must_use]
     pub fn is_after(self, other: Self) -> bool {

@@ -12,7 +12,7 @@ use crate::clock::now;
 use crate::counters::{DecodeErrors, Refusal};
 use crate::envelope::Envelope;
 use crate::family::Family;
-use crate::hmac::{Authenticator, Authenticity, Sequence, TRAILER_LEN, has_trailer};
+use crate::hmac::{Authenticator, Authenticity, Reserved, Sequence, TRAILER_LEN, has_trailer};
 use crate::linux::Seal;
 use crate::mismatch::{Difference, Proof};
 use crate::notification::{Complaint, Telling};
@@ -30,8 +30,9 @@ pub(super) struct Peers {
     errors: DecodeErrors,
     telling: Telling,
     authenticator: Option<Authenticator>,
-    /// The last one that was sent, or when there was none yet.
-    sequence: Sequence,
+    reserved: watch::Receiver<Reserved>,
+    /// The last one that was signed with.
+    sequence: Option<Sequence>,
 }
 
 /// A valid advertisement of somebody who may send it.
@@ -43,7 +44,11 @@ pub(super) struct Heard {
 }
 
 impl Peers {
-    pub(super) fn new(source: IpAddr, mut settings: watch::Receiver<Peering>) -> Self {
+    pub(super) fn new(
+        source: IpAddr,
+        mut settings: watch::Receiver<Peering>,
+        reserved: watch::Receiver<Reserved>,
+    ) -> Self {
         let peering = settings.borrow_and_update().clone();
         let authenticator = peering.authentication.clone();
         let authenticator = authenticator.map(|it| Authenticator::new(it.mode, it.keys));
@@ -55,7 +60,8 @@ impl Peers {
             errors: DecodeErrors::default(),
             telling: Telling::default(),
             authenticator,
-            sequence: clock(),
+            reserved,
+            sequence: None,
         }
     }
 
@@ -127,10 +133,11 @@ impl Peers {
     ) -> Vec<(IpAddr, Vec<u8>)> {
         let mut payloads = self.prepare(advert, form);
         if let Some(key) = self.authenticator.as_ref().and_then(Authenticator::signing_key) {
-            self.sequence = self.sequence.next(clock());
+            let sequence = self.next_sequence();
             for (to, payload) in &mut payloads {
-                key.seal(payload, self.source, *to, self.sequence);
+                key.seal(payload, self.source, *to, sequence);
             }
+            self.sequence = Some(sequence);
         }
         payloads
     }
@@ -138,7 +145,12 @@ impl Peers {
     /// What is still to be done to prepared payloads before they are sent.
     pub(super) fn seal(&self) -> Option<Seal> {
         let key = self.authenticator.as_ref()?.signing_key()?.clone();
-        Some(Seal { key, source: self.source, after: self.sequence })
+        let after = self.sequence.unwrap_or_else(|| self.next_sequence());
+        Some(Seal { key, source: self.source, after })
+    }
+
+    fn next_sequence(&self) -> Sequence {
+        self.reserved.borrow().next(self.sequence, clock())
     }
 
     /// The payload for each destination, with room for a trailer if we sign.
@@ -219,6 +231,8 @@ fn clock() -> Sequence {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::hmac::{HmacError, HmacKey, HmacKeys, HmacMode};
     use crate::notification::TOLD_EVERY;
@@ -245,7 +259,12 @@ mod tests {
         let transport = Transport::Unicast(vec![ip(3), ip(4)]);
         let (sender, settings) =
             watch::channel(Peering { transport, mirrors_checksums, authentication: None });
-        (Peers::new(ip(2), settings), sender)
+        (Peers::new(ip(2), settings, reserved(None)), sender)
+    }
+
+    /// By which a sequence comes after this one.
+    fn reserved(after: Option<Sequence>) -> watch::Receiver<Reserved> {
+        watch::channel(Reserved { after, until: None }).1
     }
 
     /// Whether an advertisement of `host` to us counts.
@@ -321,7 +340,7 @@ mod tests {
     /// One that signs and checks with these keys, in the place of `host`.
     fn with_keys(host: u8, mode: HmacMode, ids: &[(u8, u8)]) -> (Peers, watch::Sender<Peering>) {
         let (sender, settings) = watch::channel(keyed(host, mode, ids));
-        (Peers::new(ip(host), settings), sender)
+        (Peers::new(ip(host), settings, reserved(None)), sender)
     }
 
     /// Keys by number, each of one octet repeated.
@@ -390,7 +409,7 @@ mod tests {
                     let settings =
                         Peering { authentication: None, ..keyed(host, Enforce, &[(1, 7)]) };
                     let (sender, settings) = watch::channel(settings);
-                    (Peers::new(ip(host), settings), sender)
+                    (Peers::new(ip(host), settings, reserved(None)), sender)
                 }
             };
             let ((mut receiver, _a), (mut sender, _b)) = (side(3, ours), side(2, theirs));
@@ -426,6 +445,24 @@ mod tests {
             sender.update();
             assert!(takes(&mut receiver, &payload(&mut sender)), "after the sender has {keys:?}");
         }
+    }
+
+    #[test]
+    fn a_sender_is_newer_than_it_was_even_if_its_clock_is_behind() {
+        let (mut receiver, _a) = with_keys(3, HmacMode::Enforce, &[(1, 7)]);
+        let life = |after| {
+            let (sender, settings) = watch::channel(keyed(2, HmacMode::Enforce, &[(1, 7)]));
+            (Peers::new(ip(2), settings, reserved(Some(after))), sender)
+        };
+        let ahead = clock().plus(Duration::from_secs(3600));
+        let (mut first, _b) = life(ahead);
+        assert!(takes(&mut receiver, &payload(&mut first)));
+        let (mut forgetful, _c) = with_keys(2, HmacMode::Enforce, &[(1, 7)]);
+        assert!(!takes(&mut receiver, &payload(&mut forgetful)));
+        let (mut second, _d) = life(ahead.plus(Duration::from_secs(1)));
+        let Seal { after, .. } = second.seal().expect("it signs");
+        assert!(after.is_after(ahead), "its farewell too");
+        assert!(takes(&mut receiver, &payload(&mut second)));
     }
 
     #[test]

@@ -138,7 +138,7 @@ impl<E: Executor> Linux<E> {
             executor,
             armed: None,
             parting: None,
-            peers: Peers::new(source, peering),
+            peers: Peers::new(source, peering, host.reserved.clone()),
         })
     }
 
