@@ -49,12 +49,20 @@ impl Pair {
     /// When that does not come about.
     pub async fn start(binary: &Path, settings: Settings) -> Result<Self> {
         let mut pair = Self::idle(binary, settings).await?;
-        pair.boxes[A].start().await?;
-        pair.wait_for_state(A, RouterState::Active).await?;
-        pair.boxes[B].start().await?;
-        pair.settled(A).await?;
-        pair.fresh_clients().await?;
+        pair.launch().await?;
         Ok(pair)
+    }
+
+    /// Starts both boxes, and clients that never saw the service fail, and waits until all is well.
+    ///
+    /// # Errors
+    /// When that does not come about.
+    pub async fn launch(&mut self) -> Result<()> {
+        self.boxes[A].start().await?;
+        self.wait_for_state(A, RouterState::Active).await?;
+        self.boxes[B].start().await?;
+        self.settled(A).await?;
+        self.fresh_clients().await
     }
 
     /// Builds the lab with the clients; neither box runs.

@@ -123,6 +123,21 @@ fn of_many_addresses_the_first_sixteen_are_asked_for() {
     assert!(matches!(&did.0[..], [Action::Ask { addresses, .. }] if addresses.len() == 16));
 }
 
+#[test]
+fn of_the_other_family_as_many_are_asked_for() {
+    let addresses: Vec<_> = (100..120).map(host).collect();
+    let other = |n: u16| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, n]);
+    let link = link_of(&addresses).with_excluded((1..=20).map(other).collect()).expect("valid");
+    let mut backup = Subject::in_backup(RouterConfig::new(link.with_duplicate_check()));
+    let did = backup.after(ACTIVE_DOWN - TIME_TO_ASK);
+    let Action::Ask { addresses, .. } = &did.0[0] else { panic!("nobody is asked") };
+    assert_eq!(addresses.iter().filter(|it| it.is_ipv4()).count(), 16);
+    assert_eq!(addresses.iter().filter(|it| it.is_ipv6()).count(), 16);
+    backup.on(claimed(other(3), STRANGER)).nothing();
+    let _ = backup.after(TIME_TO_ASK);
+    backup.is(Role::Backup);
+}
+
 // ---- answers
 
 #[test]

@@ -1,6 +1,6 @@
 //! Somebody else has the virtual address: a stranger, or a box of ours whose processes stand still.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,34 +22,49 @@ use crate::verdict::Verdict;
 /// How long the stranger keeps the address: several silences of the box that wants it.
 const KEPT: Duration = Duration::from_millis(1500);
 
-/// The drill: what a stranger has is not claimed, and claimed once it is gone; who announces it later is contradicted.
+/// The first one that the settings do not advertise, and of the other family.
+pub const EXCLUDED: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0x99, 0, 0, 0, 0, 1));
+
+/// The drill: what a stranger has is not claimed, and claimed once it is gone; who announces it later is contradicted. It
+/// has the virtual address of the family, or one that is not advertised.
 ///
 /// # Errors
 /// When it cannot be brought to its end.
-pub async fn stranger(binary: PathBuf, family: Family) -> Result<Verdict> {
-    let pair = Pair::start(&binary, Settings { family, ..Settings::default() }).await?;
+pub async fn stranger(
+    binary: PathBuf,
+    family: Family,
+    excluded: Option<IpAddr>,
+) -> Result<Verdict> {
+    let settings =
+        Settings { family, excluded: u8::from(excluded.is_some()), ..Settings::default() };
+    let mut pair = Pair::idle(&binary, settings).await?;
     let stranger = pair.lab.servers[2].machine.clone();
-    if family == Family::Ipv6 {
+    if excluded.is_some() {
+        pair.lab.enable_ipv6().await?;
+    }
+    if excluded.is_some() || family == Family::Ipv6 {
         stranger.enable_ipv6(13).await?;
     }
+    pair.launch().await?;
+    let address = excluded.unwrap_or_else(|| family.vip());
     let mac = arp::mac(&stranger.node).await?;
     let from = pair.now();
-    take(&stranger, family.vip()).await?;
+    take(&stranger, address).await?;
     pair.boxes[A].signal(Signal::SIGTERM)?;
-    let refused = conflict_with(&pair, "box B names the stranger", mac).await?;
+    let refused = conflict_with(&pair, "box B names the stranger", mac, address).await?;
     sleep(KEPT).await;
     let claimed = pair.lab.holders.first(from, B, Holding::Held);
 
     let gone = pair.now();
     let interface = stranger.link.interface();
-    stranger.node.netlink().remove_address(interface, family.vip()).await?;
+    stranger.node.netlink().remove_address(interface, address).await?;
     pair.wait_for_state(B, RouterState::Active).await?;
     let waited = pair.lab.holders.noted(gone, B, Holding::Held).await? - gone;
     pair.answered().await?;
 
     let before = conflicts(&pair.status(B).await?);
-    take(&stranger, family.vip()).await?;
-    arp::announce(&stranger.node, family.vip()).await?;
+    take(&stranger, address).await?;
+    arp::announce(&stranger.node, address).await?;
     let contradicted = pair
         .wait_for(B, "box B contradicts", |status| {
             let again = (conflicts(status) > before).then_some(());
@@ -81,7 +96,8 @@ pub async fn frozen(binary: PathBuf) -> Result<Verdict> {
         send(*process, Signal::SIGSTOP)?;
     }
     pair.wait_for_state(B, RouterState::Active).await?;
-    let defended = conflict_with(&pair, "box B names box A", mac).await?;
+    let defended =
+        conflict_with(&pair, "box B names box A", mac, pair.settings.family.vip()).await?;
     pair.answered().await?;
     sleep(LEASE.saturating_sub(pair.now() - from)).await;
     let (measurement, _) = pair.observe(from).await;
@@ -103,13 +119,13 @@ async fn take(machine: &Machine, address: IpAddr) -> Result<()> {
 }
 
 /// Waits until box B says that `mac` has the address; returns the problem as it puts it.
-async fn conflict_with(pair: &Pair, what: &str, mac: Mac) -> Result<String> {
-    let (mac, vip) = (mac.to_string(), pair.settings.family.vip());
+async fn conflict_with(pair: &Pair, what: &str, mac: Mac, address: IpAddr) -> Result<String> {
+    let mac = mac.to_string();
     pair.wait_for(B, what, |status| {
         let conflict = status.virtual_routers.first()?.conflict.as_ref()?;
-        let address: IpAddr = conflict.address.parse().ok()?;
+        let named: IpAddr = conflict.address.parse().ok()?;
         let problem = status.problems.iter().find(|problem| problem.contains(&mac))?;
-        (conflict.mac == mac && address == vip).then(|| problem.clone())
+        (conflict.mac == mac && named == address).then(|| problem.clone())
     })
     .await
 }

@@ -123,12 +123,17 @@ pub const DRILLS: &[Drill] = &[
     Drill {
         name: "duplicate",
         needs: &[],
-        run: |b| duplicate::stranger(b, Family::Ipv4).boxed_local(),
+        run: |b| duplicate::stranger(b, Family::Ipv4, None).boxed_local(),
     },
     Drill {
         name: "duplicate_ipv6",
         needs: &[],
-        run: |b| duplicate::stranger(b, Family::Ipv6).boxed_local(),
+        run: |b| duplicate::stranger(b, Family::Ipv6, None).boxed_local(),
+    },
+    Drill {
+        name: "duplicate_excluded",
+        needs: &[],
+        run: |b| duplicate::stranger(b, Family::Ipv4, Some(duplicate::EXCLUDED)).boxed_local(),
     },
     Drill { name: "duplicate_frozen", needs: &[], run: |b| duplicate::frozen(b).boxed_local() },
     Drill { name: "flood", needs: &[], run: |binary| flood::run(binary).boxed_local() },

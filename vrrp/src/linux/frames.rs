@@ -72,7 +72,7 @@ impl FrameSocket {
         }
     }
 
-    /// Claims of these addresses are of interest from now on. Those of another family are never heard.
+    /// Claims of those of these addresses that are of its family are of interest from now on.
     pub(super) fn watch(&mut self, addresses: &BTreeSet<IpAddr>) -> io::Result<()> {
         if self.watched != *addresses {
             socket2::SockRef::from(&self.socket).attach_filter(&filter(self.family, addresses))?;

@@ -15,6 +15,7 @@ mod frames;
 mod host;
 mod interfaces;
 mod macvlan;
+mod neighbours;
 mod netlink;
 mod overhear;
 mod peers;

@@ -14,10 +14,11 @@ use tokio::time::timeout;
 
 use super::device::Device;
 use super::evidence::EvidenceSocket;
-use super::frames::{Claim, FrameSocket};
+use super::frames::Claim;
 use super::host::Host;
 use super::interfaces::{Interface, Watch};
 use super::macvlan::down_request;
+use super::neighbours::Neighbours;
 use super::peers::{Heard, Peers};
 use super::route::route_removal_request;
 use super::routes::Routes;
@@ -81,7 +82,7 @@ pub struct Linux<E> {
 #[derive(Debug)]
 struct Sockets {
     adverts: AdvertSocket,
-    frames: FrameSocket,
+    neighbours: Neighbours,
     /// Until something was received.
     evidence: Option<EvidenceSocket>,
 }
@@ -156,7 +157,7 @@ impl<E: Executor> Linux<E> {
     fn watch_for(&mut self, addresses: &[IpAddr]) {
         self.watched = self.added.iter().chain(addresses).copied().collect();
         if let Some(sockets) = &mut self.sockets
-            && let Err(error) = sockets.frames.watch(&self.watched)
+            && let Err(error) = sockets.neighbours.watch(&self.watched)
         {
             tracing::warn!(interface = self.interface, %error, "cannot watch for other holders");
         }
@@ -221,7 +222,7 @@ impl<E: Executor> Platform for Linux<E> {
                 () = Sockets::evidence(&mut sockets.evidence) => {
                     return Event::Receives { link: self.link };
                 }
-                claim = sockets.frames.claim() => {
+                claim = sockets.neighbours.claim() => {
                     if let Some(event) = self.judge(claim) {
                         return event;
                     }
@@ -235,7 +236,7 @@ impl<E: Executor> Platform for Linux<E> {
         let event = if let Some(packet) = sockets.adverts.receiver.try_receive() {
             let heard = self.peers.read(packet.open());
             heard.map(|heard| heard.on(self.link, packet.waited))
-        } else if let Some(claim) = sockets.frames.try_claim() {
+        } else if let Some(claim) = sockets.neighbours.try_claim() {
             self.judge(claim)
         } else {
             return Waiting::Nothing;
@@ -331,7 +332,7 @@ impl<E: Executor> Platform for Linux<E> {
         let sockets = self.sockets()?;
         for address in addresses {
             sockets
-                .frames
+                .neighbours
                 .announce(mac, *address, forwards)
                 .map_err(|error| format!("cannot announce `{address}` on `{name}`: {error}"))?;
         }
@@ -342,10 +343,8 @@ impl<E: Executor> Platform for Linux<E> {
         let mac = self.watch.interface().mac;
         self.watch_for(addresses);
         let Some(sockets) = &self.sockets else { return };
-        // The answers of the other family would not be heard.
-        let family = self.family();
-        for address in addresses.iter().filter(|address| Family::of(**address) == family) {
-            if let Err(error) = sockets.frames.send(&who_has(mac, None, *address)) {
+        for address in addresses {
+            if let Err(error) = sockets.neighbours.send(&who_has(mac, None, *address)) {
                 tracing::debug!(%address, %error, "cannot ask who has an address");
             }
         }

@@ -91,8 +91,9 @@ impl VirtualRouter {
 
     /// By their own addresses other routers show who they are.
     fn ask(&mut self, link: LinkId, peers: &[IpAddr]) {
-        let addresses = self.config.link(link).held().iter().take(ASKED_MAX);
-        let addresses = addresses.chain(peers).copied().collect();
+        let held = self.config.link(link).held();
+        let first = |ipv6| held.iter().filter(move |it| it.is_ipv6() == ipv6).take(ASKED_MAX);
+        let addresses = first(false).chain(first(true)).chain(peers).copied().collect();
         self.actions.push(Action::Ask { link, addresses });
     }
 
@@ -212,11 +213,11 @@ pub const TIME_TO_ASK_PART: u32 = 4;
 /// A frame may get lost.
 const QUESTIONS: u32 = 2;
 
-/// Addresses of a link that are asked for; who has taken many of ours has most likely taken the first.
+/// Addresses of a link that are asked for, of each family; who has taken many of ours has most likely taken the first.
 pub const ASKED_MAX: usize = 16;
 
 /// As many answers as there can be on one link when two hosts answer for everything.
-const ANSWERS_MAX: usize = 2 * (ASKED_MAX + 1 + OTHERS_MAX);
+const ANSWERS_MAX: usize = 2 * (2 * ASKED_MAX + 1 + OTHERS_MAX);
 
 /// Routers of the settings that are asked for.
 const OTHERS_MAX: usize = 8;

@@ -7,8 +7,8 @@ use super::{Linux, Sockets};
 use crate::event::{Event, LinkState};
 use crate::family::Family;
 use crate::linux::evidence::EvidenceSocket;
-use crate::linux::frames::FrameSocket;
 use crate::linux::interfaces::Interface;
+use crate::linux::neighbours::Neighbours;
 use crate::linux::socket::AdvertSocket;
 use crate::linux::will::Executor;
 use crate::platform::Platform;
@@ -128,12 +128,12 @@ impl<E: Executor> Linux<E> {
             let adverts = adverts.map_err(|error| {
                 format!("cannot open a VRRP socket on `{name}` with source `{source}`: {error}")
             })?;
-            let frames = FrameSocket::open(name, Family::of(source))
-                .and_then(|mut frames| frames.watch(&self.watched).map(|()| frames))
+            let neighbours = Neighbours::open(name, Family::of(source))
+                .and_then(|mut it| it.watch(&self.watched).map(|()| it))
                 .map_err(|error| format!("cannot open a packet socket on `{name}`: {error}"))?;
             let evidence = EvidenceSocket::open(name)
                 .map_err(|error| format!("cannot open a packet socket on `{name}`: {error}"))?;
-            self.sockets = Some(Sockets { adverts, frames, evidence: Some(evidence) });
+            self.sockets = Some(Sockets { adverts, neighbours, evidence: Some(evidence) });
         }
         Ok(self.sockets.as_mut().expect("opened above"))
     }
