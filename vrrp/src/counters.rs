@@ -53,7 +53,7 @@ impl Counters {
             }
             Difference::Authentication { .. } => &mut self.auth_type_mismatches,
             Difference::Interval { .. } => &mut self.advertise_interval_errors,
-            Difference::Addresses { .. } => &mut self.address_list_errors,
+            Difference::Addresses { .. } | Difference::Stranger(_) => &mut self.address_list_errors,
             Difference::Priority(_) | Difference::Checksum { .. } => return,
         };
         *counter += 1;

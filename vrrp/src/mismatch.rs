@@ -64,6 +64,8 @@ pub enum Difference {
         /// The first of those that it has and we do not.
         surplus: Option<IpAddr>,
     },
+    /// It has our VRID for other addresses than all of ours, such as this one: most likely it is none of our boxes.
+    Stranger(IpAddr),
     /// Both have this priority.
     Priority(Priority),
     /// The checksums that are sent, where ours does not follow theirs.
@@ -138,6 +140,9 @@ impl Difference {
         }
         let lacking = ours.iter().find(|address| !theirs.contains(address)).copied();
         let surplus = theirs.iter().find(|address| !ours.contains(address)).copied();
+        if let Some(surplus) = surplus.filter(|_| !ours.iter().any(|it| theirs.contains(it))) {
+            return Some(Self::Stranger(surplus));
+        }
         let (ours, theirs) = (ours.len(), theirs.len());
         let differ = ours != theirs || lacking.is_some();
         differ.then_some(Self::Addresses { ours, theirs, lacking, surplus })
@@ -210,6 +215,9 @@ impl fmt::Display for Difference {
                     write!(f, "; it lacks `{lacking}`")?;
                 }
                 surplus.map_or(Ok(()), |surplus| write!(f, "; we lack `{surplus}`"))
+            }
+            Self::Stranger(has) => {
+                write!(f, "uses our VRID and none of our addresses, but `{has}`")
             }
             Self::Priority(priority) => write!(f, "has priority {priority}, as we do"),
             Self::Checksum { ours, theirs } => {

@@ -113,7 +113,9 @@ impl From<Difference> for Complaint {
         match difference {
             Difference::Version { .. } => Self::of_protocol("version-error"),
             Difference::Interval { .. } => Self::of_router("interval-error"),
-            Difference::Addresses { .. } => Self::of_router("address-list-error"),
+            Difference::Addresses { .. } | Difference::Stranger(_) => {
+                Self::of_router("address-list-error")
+            }
             Difference::Authentication { ours: Proof::Password, theirs: Proof::Password } => {
                 Self::of_ours("auth-failure")
             }

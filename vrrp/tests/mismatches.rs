@@ -37,7 +37,7 @@ fn each_setting_that_differs_is_told() {
     let (open, closed) = (Auth::None, password("secret"));
     let strict = |checksum| with_version(Version::V3 { checksum });
     let deaf = "; so neither hears the other";
-    let cases: [(&str, RouterConfig, Heard, &[&str]); 17] = [
+    let cases: [(&str, RouterConfig, Heard, &[&str]); 18] = [
         ("nothing differs", settings(), equal(), &[]),
         ("nor in version 2", version_2(closed), equal_v2(closed), &[]),
         ("we are of version 3", settings(), equal_v2(open), &["speaks version 2, we version 3"]),
@@ -78,7 +78,13 @@ fn each_setting_that_differs_is_told() {
             "another one",
             settings(),
             equal().of(&[OTHER_VIP]),
-            &["advertises 1 address, we 1; it lacks `192.0.2.100`; we lack `192.0.2.101`"],
+            &["uses our VRID and none of our addresses, but `192.0.2.101`"],
+        ),
+        (
+            "another one besides",
+            with_addresses(&[VIP, host(7)]),
+            equal().of(&[VIP, OTHER_VIP]),
+            &["advertises 2 addresses, we 2; it lacks `192.0.2.7`; we lack `192.0.2.101`"],
         ),
         (
             "their order says nothing",

@@ -87,6 +87,10 @@ fn way_out(difference: Difference) -> (&'static str, &'static str) {
             "addresses",
             "give all boxes the same `addresses`; what is not advertised goes to `excluded`",
         ),
+        Difference::Stranger(_) => (
+            "vrid",
+            "choose another `vrid`; if that is a box of ours, give it the same `addresses`",
+        ),
         Difference::Priority(_) => {
             ("priority", "the higher source address decides: give each box another `priority`")
         }
@@ -123,9 +127,17 @@ mod tests {
             proofs(Proof::None, Proof::Password),
             proofs(Proof::None, Proof::Hmac),
             proofs(Proof::Hmac, Proof::None),
+            status(Difference::Stranger(IpAddr::from([192, 0, 2, 7]))),
         ];
-        let expected =
-            ["advert_interval", "version", "password", "password", "auth_hmac", "auth_hmac"];
+        let expected = [
+            "advert_interval",
+            "version",
+            "password",
+            "password",
+            "auth_hmac",
+            "auth_hmac",
+            "vrid",
+        ];
         for (status, expected) in settings.iter().zip(expected) {
             assert_eq!(status.setting, expected);
             assert_eq!(
