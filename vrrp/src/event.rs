@@ -71,6 +71,11 @@ pub enum Event {
         /// The address.
         address: IpAddr,
     },
+    /// The interface has another MAC: hosts on the link know our addresses by the old one.
+    MacChanged {
+        /// Which.
+        link: LinkId,
+    },
     /// Routes of ours were removed by someone else.
     RoutesLost {
         /// Where they led through.
@@ -111,6 +116,7 @@ impl Event {
             | Self::Source { link, .. }
             | Self::SourceLost { link }
             | Self::AddressLost { link, .. }
+            | Self::MacChanged { link }
             | Self::RoutesLost { link }
             | Self::Claimed { link, .. } => Some(*link),
             Self::Startup

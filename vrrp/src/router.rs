@@ -299,6 +299,14 @@ impl VirtualRouter {
                 self.restore_or_fail(&active, link, address, now);
             }
 
+            (
+                State::Initialize(_) | State::Backup(_) | State::Leaving(_),
+                Event::MacChanged { .. },
+            ) => {}
+            (State::Active(active), Event::MacChanged { link }) => {
+                self.announce_anew(active, link, now);
+            }
+
             (State::Initialize(_) | State::Backup(_), Event::RoutesLost { .. }) => {}
             (State::Active(active), Event::RoutesLost { link }) => {
                 self.restore_routes(&active, link, now);

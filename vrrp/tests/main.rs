@@ -4,6 +4,7 @@
 //! - `election`, `letting_go`: stories of one router, in virtual time.
 //! - `losses`: addresses that somebody else removes.
 //! - `excluded`: addresses that are held and not advertised.
+//! - `announcing`: what is announced when the MAC changes.
 //! - `groups`: stories of one router with two links.
 //! - `routes`: what comes and goes with the addresses.
 //! - `duplicates`: an address that somebody else has.
@@ -24,6 +25,7 @@
 //! - `lan`: several routers on a simulated, misbehaving LAN.
 #![expect(unreachable_pub, reason = "the modules of one test binary use each other")]
 
+mod announcing;
 mod conformance;
 mod consent;
 mod duplicates;

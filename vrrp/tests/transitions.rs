@@ -82,6 +82,7 @@ fn events() -> Vec<(&'static str, Event)> {
         ("link down", link_is(LinkState::Down)),
         ("source lost", Event::SourceLost { link: LinkId::FIRST }),
         ("address lost", lost(VIP)),
+        ("MAC changed", Event::MacChanged { link: LinkId::FIRST }),
         ("action failed", Event::ActionFailed("no such device".to_owned())),
         ("check fails", health(0, Some("track `a`: link down"))),
         ("checks are good", health(0, None)),

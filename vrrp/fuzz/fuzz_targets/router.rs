@@ -43,7 +43,7 @@ impl Host {
     }
 
     fn event(&mut self, octets: &mut impl Iterator<Item = u8>) -> Option<Event> {
-        Some(match octets.next()? % 18 {
+        Some(match octets.next()? % 19 {
             0 => Event::Startup,
             1 => Event::Shutdown,
             2 => Event::Timer,
@@ -67,7 +67,8 @@ impl Host {
             15 => Event::Leave,
             16 => Event::Receives { link: link_id(octets)? },
             17 => Event::SourceLost { link: link_id(octets)? },
-            _ => unreachable!("below 18"),
+            18 => Event::MacChanged { link: link_id(octets)? },
+            _ => unreachable!("below 19"),
         })
     }
 

@@ -97,6 +97,16 @@ impl VirtualRouter {
         self.state = State::Active(active);
     }
 
+    /// As after a claim. With a virtual MAC, hosts know no other.
+    pub(super) fn announce_anew(&mut self, mut active: ActiveState, link: LinkId, now: Instant) {
+        let settings = self.config.link(link);
+        if active.holds_addresses() && settings.virtual_mac().is_none() {
+            let portion = active.on(link).announce_anew(settings, now);
+            self.announce(link, portion);
+        }
+        self.state = State::Active(active);
+    }
+
     /// Somebody removed an address of ours: only this one is added again, for others may have been removed with it, and
     /// each is told of.
     pub(super) fn restore_or_fail(

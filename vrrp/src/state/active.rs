@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use crate::config::{LinkConfig, RouterConfig};
-use crate::schedule::AnnounceSchedule;
+use crate::schedule::{AnnounceSchedule, PORTION};
 use crate::tempo::Tempo;
 use crate::types::LinkId;
 
@@ -115,6 +115,12 @@ impl Holding {
     pub(crate) fn take_announcement(&mut self, link: &LinkConfig, now: Instant) -> Range<usize> {
         let due = self.announcements.take_due(&link.announcing(), link.held().len(), now);
         due.unwrap_or_default()
+    }
+
+    /// Begins with the announcements as after a claim; the first of them are to be made now.
+    pub(crate) fn announce_anew(&mut self, link: &LinkConfig, now: Instant) -> Range<usize> {
+        self.announcements = AnnounceSchedule::begin(now, link.held().len());
+        0..PORTION.min(link.held().len())
     }
 
     /// Somebody claims our addresses.

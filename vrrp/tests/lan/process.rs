@@ -70,6 +70,7 @@ impl World {
             | Event::Receives { .. }
             | Event::Source { .. }
             | Event::SourceLost { .. }
+            | Event::MacChanged { .. }
             | Event::RoutesLost { .. }
             | Event::Claimed { .. }
             | Event::Consent { .. }
@@ -163,6 +164,7 @@ impl World {
             | Event::Source { .. }
             | Event::SourceLost { .. }
             | Event::AddressLost { .. }
+            | Event::MacChanged { .. }
             | Event::RoutesLost { .. }
             | Event::Claimed { .. }
             | Event::Consent { .. }
@@ -324,6 +326,7 @@ fn brief(event: &Event) -> String {
         | Event::Source { .. }
         | Event::SourceLost { .. }
         | Event::AddressLost { .. }
+        | Event::MacChanged { .. }
         | Event::RoutesLost { .. }
         | Event::Claimed { .. }
         | Event::Consent { .. }

@@ -11,7 +11,6 @@ use crate::linux::interfaces::Interface;
 use crate::linux::neighbours::Neighbours;
 use crate::linux::socket::AdvertSocket;
 use crate::linux::will::Executor;
-use crate::platform::Platform;
 
 impl<E: Executor> Linux<E> {
     /// The difference between the interface as it is and as it was told.
@@ -51,7 +50,8 @@ impl<E: Executor> Linux<E> {
             });
         }
         if now.mac != self.told.mac && self.sockets.is_some() {
-            self.tell_new_mac();
+            self.told.mac = now.mac;
+            return Some(Event::MacChanged { link: id });
         }
         let lost = self.added.iter().find(|ip| self.told.holds(ip) && !now.holds(ip)).copied();
         if let Some(ip) = lost {
@@ -61,14 +61,6 @@ impl<E: Executor> Linux<E> {
             self.told = Interface { link: state, ..now };
         }
         lost.map(|address| Event::AddressLost { link: id, address })
-    }
-
-    /// Hosts on the link know the old one.
-    fn tell_new_mac(&mut self) {
-        let held: Vec<_> = self.added.iter().copied().collect();
-        if let Err(error) = self.announce(&held) {
-            tracing::warn!(%error, "cannot tell the link of a new MAC");
-        }
     }
 
     /// Has everything that it takes to take part, or says what is missing. A link on which we cannot hear is as good
