@@ -273,3 +273,34 @@ fn a_link_more_or_less_is_another_election() {
     active.after(ACTIVE_DOWN).does(TAKES_OVER);
     assert_eq!(active.router.config().link(LinkId::FIRST), &link());
 }
+
+#[test]
+fn the_delay_goes_on_when_a_weaker_group_yields_to_another_weaker_one() {
+    let mut backup = Subject::in_backup(group().with_preempt(Preempt::After(ms(2000))));
+    backup.hears(advert(9, 50)).nothing();
+    backup.hears(lan_advert(9, 50)).nothing();
+    backup.after(ms(1500)).nothing();
+    // Heard on the first link, the other one makes it let go on the second.
+    backup.hears(advert(8, 60)).nothing();
+    backup.hears(lan_advert(9, 0)).nothing();
+    for hears in [advert(8, 60), lan_advert(8, 60)] {
+        backup.hears(hears).nothing();
+    }
+    backup.after(ms(499)).nothing();
+    backup.after(ms(1)).does("advertise 100, lan advertise 100");
+    backup.because("preempted 192.0.2.8 with priority 60");
+}
+
+#[test]
+fn the_delay_begins_anew_after_a_router_that_is_no_weaker() {
+    let mut backup = Subject::in_backup(group().with_preempt(Preempt::After(ms(2000))));
+    let both = |last, priority| [advert(last, priority), lan_advert(last, priority)];
+    for (later, last, priority) in [(0, 9, 50), (1500, 7, 150), (100, 8, 60)] {
+        backup.after(ms(later)).nothing();
+        for hears in both(last, priority) {
+            backup.hears(hears).nothing();
+        }
+    }
+    backup.after(ms(1999)).nothing();
+    backup.after(ms(1)).does("advertise 100, lan advertise 100");
+}

@@ -132,7 +132,7 @@ impl BackupState {
     /// one meanwhile, whose longer interval counts.
     pub(crate) fn reconsider(&mut self, config: &RouterConfig) {
         for (silence, link) in self.links.iter_mut().zip(config.links()) {
-            if let Some(Weaker { peer, .. }) = silence.weaker {
+            if let Some(peer) = silence.weaker {
                 let interval = peer.interval.max(silence.active_adver_interval(link));
                 silence.hear(config, &Peer { interval, ..peer });
             }
@@ -165,7 +165,9 @@ struct Silence {
     /// Active_Adver_Interval, once learned; our own before.
     learned: Option<Interval>,
     /// The weaker router that is active, while we mean to preempt it.
-    weaker: Option<Weaker>,
+    weaker: Option<Peer>,
+    /// Since when weaker ones are active, whichever.
+    weaker_since: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,15 +183,10 @@ enum Wait {
     ReleasedElsewhere { by: IpAddr, released_at: Instant, heard_at: Instant },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Weaker {
-    since: Instant,
-    peer: Peer,
-}
-
 impl Silence {
     fn begin(now: Instant) -> Self {
-        Self { armed_at: now, wait: Wait::ActiveDown, learned: None, weaker: None }
+        let wait = Wait::ActiveDown;
+        Self { armed_at: now, wait, learned: None, weaker: None, weaker_since: None }
     }
 
     /// `peer` was heard and is left alone: its interval counts, the timer starts anew.
@@ -233,8 +230,8 @@ impl Silence {
 
     /// When the delay of [`Preempt::After`] ends, while a weaker router is active.
     fn preempt_at(&self, config: &RouterConfig) -> Option<Instant> {
-        match (config.effective_preempt(), self.weaker) {
-            (Preempt::After(delay), Some(weaker)) => weaker.since.checked_add(delay),
+        match (config.effective_preempt(), self.weaker.and(self.weaker_since)) {
+            (Preempt::After(delay), Some(since)) => since.checked_add(delay),
             (Preempt::After(_), None) | (Preempt::Never | Preempt::Immediate, _) => None,
         }
     }
@@ -246,12 +243,11 @@ impl Silence {
 
     /// The router that loses the addresses, alive, if we claim them now.
     fn preempted(&self, config: &RouterConfig, link: &LinkConfig, now: Instant) -> Option<Peer> {
-        let weaker = match config.effective_preempt() {
+        match config.effective_preempt() {
             Preempt::Never => None,
             Preempt::Immediate => self.weaker,
             Preempt::After(_) => self.weaker.filter(|_| now < self.active_down_at(config, link)),
-        };
-        weaker.map(|weaker| weaker.peer)
+        }
     }
 
     /// Why the silence lasted long enough.
@@ -277,21 +273,15 @@ impl Silence {
     }
 
     fn hear_weaker(&mut self, config: &RouterConfig, peer: &Peer) {
-        let since = self.weaker.map_or(peer.heard_at, |weaker| weaker.since);
-        let weaker = Some(Weaker { since, peer: *peer });
+        let since = self.weaker_since.or(Some(peer.heard_at));
         match config.effective_preempt() {
-            Preempt::Never => self.adopt(peer),
+            Preempt::Never => return self.adopt(peer),
             // §6.4.2: discard the advertisement; the timer runs on.
-            Preempt::Immediate => {
-                self.weaker = weaker;
-                self.settle();
-            }
+            Preempt::Immediate => self.settle(),
             // We hold back on purpose, so the weaker router must not seem dead meanwhile.
-            Preempt::After(_) => {
-                self.adopt(peer);
-                self.weaker = weaker;
-            }
+            Preempt::After(_) => self.adopt(peer),
         }
+        *self = Self { weaker: Some(*peer), weaker_since: since, ..*self };
     }
 
     /// The link receives.
@@ -301,13 +291,14 @@ impl Silence {
         }
     }
 
-    /// The group of `peer` let go as a whole, on all links.
+    /// The group of `peer` let go as a whole, on all links. If it did so for another weaker one, the delay of
+    /// [`Preempt::After`] goes on.
     fn released_elsewhere(&mut self, peer: &Peer) {
         if matches!(self.wait, Wait::ActiveDown | Wait::Settling { .. }) {
             self.wait = Wait::ReleasedElsewhere {
                 by: peer.address,
                 released_at: peer.heard_at,
-                heard_at: self.weaker.map_or(self.armed_at, |weaker| weaker.peer.heard_at),
+                heard_at: self.weaker.map_or(self.armed_at, |weaker| weaker.heard_at),
             };
         }
         self.weaker = None;

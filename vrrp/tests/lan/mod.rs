@@ -173,11 +173,7 @@ fn settle(world: &mut World) -> Law {
     let delays = world.hosts.iter().any(|host| delays(host.config().preempt()));
     let takeovers = world.laws.interval_max() * 10;
     let fault = world.hosts.iter().map(|host| time_in_fault(host, world.now)).max();
-    // A group that yields releases its other links, which starts the delay of all others anew.
-    let is_group = world.hosts[0].config().links().len() > 1;
-    let in_a_row = if is_group { world.hosts.len() - 1 } else { 1 };
-    let delay = PREEMPT_DELAY_MAX * u32::try_from(in_a_row).expect("few hosts");
-    let delay = if delays { delay } else { Duration::ZERO };
+    let delay = if delays { PREEMPT_DELAY_MAX } else { Duration::ZERO };
     let asks = world.hosts.iter().any(|host| host.config().consent_within().is_some());
     // Somebody was refused just before, by hooks that are still busy.
     let consent = if asks { CONSENT_BACKOFF + CONSENT_WITHIN_MAX * 2 } else { Duration::ZERO };
