@@ -31,6 +31,7 @@ struct LinkHabits {
     interval: u64,
     checks_duplicates: bool,
     settle: Duration,
+    is_unicast: bool,
 }
 
 impl LinkHabits {
@@ -44,7 +45,8 @@ impl LinkHabits {
             if version_2.is_some() { [1000, 1000, 2000, 3000] } else { [100, 200, 1000, 1000] };
         let (interval, checks_duplicates) = (rng.pick(&intervals), rng.percent(50));
         let settle = rng.pick(&[Duration::ZERO, ms(500), SETTLE_MAX]);
-        Self { family, version_2, interval, checks_duplicates, settle }
+        let is_unicast = rng.percent(20);
+        Self { family, version_2, interval, checks_duplicates, settle, is_unicast }
     }
 
     fn config(&self, id: LinkId, index: usize, deviation: usize, rng: &mut Rng) -> LinkConfig {
@@ -115,6 +117,11 @@ impl Habits {
             }
         }
         other
+    }
+
+    /// Of each link.
+    pub fn unicast(&self) -> Vec<bool> {
+        self.links.iter().map(|link| link.is_unicast).collect()
     }
 
     pub fn interval_max(&self) -> Duration {

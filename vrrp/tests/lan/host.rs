@@ -5,9 +5,11 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use vrrp::{
-    Event, Health, LinkConfig, LinkId, Reason, Role, RouterConfig, Tempo, Transition, VirtualRouter,
+    Event, Health, LinkConfig, LinkId, Reason, Role, RouterConfig, Tempo, Transition, Transport,
+    VirtualRouter,
 };
 
+use super::network::Network;
 use crate::subject::understands;
 
 pub struct Host {
@@ -22,6 +24,8 @@ pub struct Host {
     pub inbox: VecDeque<(Instant, Event)>,
     /// The addresses that the kernel has, and until when.
     pub held: BTreeMap<Place, Instant>,
+    /// Those of them that the process could not remove, and knows no more of.
+    pub stuck: BTreeSet<Place>,
     /// What others removed and the process has not been told yet.
     pub lost: BTreeSet<Place>,
     pub lease_watched: bool,
@@ -45,6 +49,8 @@ pub struct Host {
     pub wake_for: Option<Instant>,
     /// The next attempt to add addresses fails.
     pub fail_add: bool,
+    /// The next attempt to remove addresses fails.
+    pub fail_remove: bool,
     /// The process dies after this many of its next actions.
     pub dies_after: Option<usize>,
     pub record: Record,
@@ -138,6 +144,7 @@ impl Host {
             stopped_at: None,
             inbox: VecDeque::new(),
             held: BTreeMap::new(),
+            stuck: BTreeSet::new(),
             lost: BTreeSet::new(),
             lease_watched: false,
             has_overrun: false,
@@ -150,6 +157,7 @@ impl Host {
             wake_generation: 0,
             wake_for: None,
             fail_add: false,
+            fail_remove: false,
             dies_after: None,
             record: Record {
                 links: vec![LinkRecord::default(); links],
@@ -196,6 +204,22 @@ impl Host {
         let Event::Advertisement { link, advert, form, .. } = event else { return false };
         let settings = self.config().links().get(link.index());
         settings.is_some_and(|settings| !understands(settings, advert, *form))
+    }
+
+    /// How it talks with the others on a link.
+    pub fn transport(&self, link: LinkId, network: &Network) -> Transport {
+        let settings = self.config().link(link);
+        if network.is_unicast {
+            Transport::Unicast(settings.others().to_vec())
+        } else {
+            Transport::Multicast
+        }
+    }
+
+    /// Whether what is sent there reaches it.
+    pub fn hears(&self, link: LinkId, destination: IpAddr) -> bool {
+        let settings = self.config().links().get(link.index());
+        destination.is_multicast() || settings.is_some_and(|it| it.source() == destination)
     }
 
     /// Whether two hosts speak the same version on a link that both are on.
@@ -274,8 +298,14 @@ impl Host {
             })
     }
 
+    /// The addresses that the kernel has and the process knows of.
+    pub fn known(&self) -> impl Iterator<Item = &Place> {
+        self.held.keys().filter(|place| !self.stuck.contains(place))
+    }
+
     pub fn shares_an_address(&self, other: &Self, link: LinkId) -> bool {
-        self.held.keys().any(|place| place.0 == link && other.held.contains_key(place))
+        let others = |place: &Place| other.held.contains_key(place) && !other.stuck.contains(place);
+        self.known().any(|place| place.0 == link && others(place))
     }
 }
 

@@ -11,6 +11,7 @@ use vrrp::{
 
 use super::habits::address_on;
 use super::host::{Place, Process};
+use super::kinds::NOT_ADMITTED;
 use super::laws::{Law, law};
 use super::network::LEASE_LATE_MAX;
 use super::queue::What;
@@ -27,6 +28,7 @@ impl World {
         self.is_changed = true;
         for &(link, address) in places {
             if self.hosts[index].held.remove(&(link, address)).is_some() {
+                self.hosts[index].stuck.remove(&(link, address));
                 self.hosts[index].lost.insert((link, address));
                 self.netlink(index, Event::AddressLost { link, address });
             }
@@ -58,8 +60,9 @@ impl World {
         let ended: Vec<_> = ended.map(|(&place, _)| place).collect();
         if !ended.is_empty() {
             self.note(|| format!("kernel of host {index} ends the lease of {ended:?}"));
+            let stuck = &self.hosts[index].stuck;
             law!(
-                !self.hosts[index].is_running(),
+                !self.hosts[index].is_running() || ended.iter().all(|it| stuck.contains(it)),
                 "I2 the living renew their leases",
                 "host {index} lost {ended:?}"
             );
@@ -86,21 +89,47 @@ impl World {
         if !self.hosts[from].carries(link) {
             return;
         }
-        let payload: Rc<[u8]> = advert.encode(source, group_of(source), form).into();
-        for to in (0..self.hosts.len()).filter(|&to| to != from) {
-            for delay in
-                self.networks[link.index()].copies(from, to, &mut self.rng).into_iter().flatten()
-            {
-                self.after(delay, What::Packet { to, link, source, payload: Rc::clone(&payload) });
+        let transport = self.hosts[from].transport(link, &self.networks[link.index()]);
+        for destination in transport.destinations(Family::of(source)) {
+            let payload: Rc<[u8]> = advert.encode(source, destination, form).into();
+            for to in (0..self.hosts.len()).filter(|&to| to != from) {
+                if self.hosts[to].hears(link, destination) {
+                    self.carry(from, to, link, (source, destination), &payload);
+                }
             }
         }
     }
 
-    pub fn deliver(&mut self, to: usize, link: LinkId, source: IpAddr, payload: &[u8]) -> Law {
-        let envelope = Envelope { source, destination: group_of(source), ttl: 255 };
+    fn carry(
+        &mut self,
+        from: usize,
+        to: usize,
+        link: LinkId,
+        (source, destination): (IpAddr, IpAddr),
+        payload: &Rc<[u8]>,
+    ) {
+        let copies = self.networks[link.index()].copies(from, to, &mut self.rng);
+        for delay in copies.into_iter().flatten() {
+            let payload = Rc::clone(payload);
+            self.after(delay, What::Packet { to, link, source, destination, payload });
+        }
+    }
+
+    pub fn deliver(
+        &mut self,
+        to: usize,
+        link: LinkId,
+        (source, destination): (IpAddr, IpAddr),
+        payload: &[u8],
+    ) -> Law {
+        let envelope = Envelope { source, destination, ttl: 255 };
         let decoded = Advertisement::decode(payload, &envelope);
         law!(decoded.is_ok(), "what is sent can be read", "{decoded:?} of {payload:02x?}");
         match decoded {
+            Ok(_) if !self.admits(to, link, source) => {
+                self.laws.seen.insert(NOT_ADMITTED);
+                Ok(())
+            }
             Ok((advert, form)) if self.hosts[to].carries(link) => {
                 self.input(to, Event::Receives { link })?;
                 let waited = Duration::ZERO;
@@ -115,6 +144,12 @@ impl World {
             }
             Ok(_) | Err(_) => Ok(()),
         }
+    }
+
+    /// Whether an advertisement from there counts at all.
+    fn admits(&self, to: usize, link: LinkId, source: IpAddr) -> bool {
+        let host = &self.hosts[to];
+        !host.has(link) || host.transport(link, &self.networks[link.index()]).admits(source)
     }
 
     fn read_later(&mut self, to: usize, event: Event) {
@@ -133,15 +168,17 @@ impl World {
     }
 
     /// A router that is none of ours advertises to everybody: of another VRID, or in a version that the link does not
-    /// speak.
+    /// speak. By unicast it says what one of ours could.
     pub fn intrude(&mut self, link: LinkId, priority: Priority, is_other_vrid: bool) {
         let Some(host) = self.hosts.iter().find(|host| host.has(link)) else { return };
         let config = host.config().link(link);
         let source = alien_on(config.source(), link);
         let other_vrid = Vrid::new(config.vrid().value() + 1).expect("not 0");
         // Over IPv6 there is one version only.
-        let is_other_vrid = is_other_vrid || source.is_ipv6();
-        let speaks_v2 = matches!(config.version(), Version::V2 { .. }) == is_other_vrid;
+        let is_unicast = self.networks[link.index()].is_unicast;
+        let is_other_vrid = !is_unicast && (is_other_vrid || source.is_ipv6());
+        let is_v2 = matches!(config.version(), Version::V2 { .. });
+        let speaks_v2 = is_v2 == (is_other_vrid || is_unicast);
         let form = if speaks_v2 && source.is_ipv4() {
             ChecksumForm::Rfc3768(Auth::None)
         } else {
@@ -153,12 +190,14 @@ impl World {
             interval: Interval::DEFAULT,
             addresses: config.addresses().to_vec(),
         };
-        let payload: Rc<[u8]> = advert.encode(source, group_of(source), form).into();
         for to in 0..self.hosts.len() {
-            self.after(
-                Duration::ZERO,
-                What::Packet { to, link, source, payload: Rc::clone(&payload) },
-            );
+            let Some(settings) = self.hosts[to].config().links().get(link.index()) else {
+                continue;
+            };
+            let group = Family::of(source).multicast_group();
+            let destination = if is_unicast { settings.source() } else { group };
+            let payload: Rc<[u8]> = advert.encode(source, destination, form).into();
+            self.after(Duration::ZERO, What::Packet { to, link, source, destination, payload });
         }
     }
 
@@ -196,7 +235,9 @@ impl World {
         for &address in addresses {
             for to in (0..self.hosts.len()).filter(|&to| to != from) {
                 let host = &self.hosts[to];
-                if host.held.contains_key(&(link, address)) && host.carries(link) {
+                let place = (link, address);
+                let knows = host.held.contains_key(&place) && !host.stuck.contains(&place);
+                if knows && host.carries(link) {
                     self.say(from, to, (link, address), Duration::ZERO);
                 }
             }
@@ -221,11 +262,6 @@ impl World {
         }
         Ok(())
     }
-}
-
-/// Where everybody of this family sends to.
-fn group_of(source: IpAddr) -> IpAddr {
-    Family::of(source).multicast_group()
 }
 
 /// The address of a router that is none of ours.

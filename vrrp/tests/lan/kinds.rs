@@ -5,13 +5,14 @@ use std::time::Duration;
 use vrrp::{Event, Reason};
 
 /// All that [`kind`] can say, and what else must have happened.
-pub const KINDS: [&str; 20] = [
+pub const KINDS: [&str; 22] = [
     CONSENTED,
     "fault",
     "healthy",
     "late",
     "link down",
     "link up",
+    NOT_ADMITTED,
     "owner",
     OTHER_LINKS,
     "preempted",
@@ -25,6 +26,7 @@ pub const KINDS: [&str; 20] = [
     "started",
     STRANGE,
     "stronger",
+    STUCK,
     "unhealthy",
 ];
 
@@ -37,6 +39,11 @@ pub const OTHER_LINKS: &str = "other links";
 pub const READ_LATE: &str = "read late";
 /// A router heard one that is none of its election.
 pub const STRANGE: &str = "strange";
+
+/// By unicast, a router advertised that is no peer.
+pub const NOT_ADMITTED: &str = "not admitted";
+/// Addresses could not be removed.
+pub const STUCK: &str = "stuck";
 
 pub fn kind(reason: &Reason) -> &'static str {
     match reason {

@@ -1,7 +1,8 @@
 //! What must hold on the LAN, each law by name. A broken law is a text that says what was seen.
 //!
 //! - I1: once all is well there is exactly one active router, it alone holds the addresses, and all of them.
-//! - I2: two routers that hear each other do not both hold an address; one that stands still loses it to its lease.
+//! - I2: two routers that hear each other do not both hold an address; one that stands still loses it to its lease, and so does one
+//!   that could not remove it.
 //! - I3: the strongest router wins, if it may preempt.
 //! - I4: without a failure nothing changes.
 //! - I5: the links of a group move as one: a box that runs has the addresses of all of them, or of none.
@@ -12,7 +13,7 @@
 //! - I10: routers advertise in turn, or because of something that happened.
 //! - I11: nobody claims what a stranger answered for in the same silence.
 //! - I12: nobody claims without the consent that he needs, to this claim.
-//! - I13: nobody acts on what a router says that is none of his election.
+//! - I13: nobody acts on what a router says that is none of his election, or by unicast none of his peers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -238,7 +239,7 @@ impl Laws {
     ) -> Law {
         match action {
             Action::Advertise { advert, .. } => {
-                let held = host.held.keys().collect::<Vec<_>>();
+                let held = host.known().collect::<Vec<_>>();
                 law!(
                     advert.priority != Priority::RELEASE || held.is_empty() || is_leaving(host),
                     "I8 let go before saying so",
@@ -283,7 +284,7 @@ impl Laws {
     /// Called when a running process has carried out what an event led to.
     pub fn check_host(host: &Host, index: usize) -> Law {
         law!(
-            host.may_hold() || host.held.is_empty(),
+            host.may_hold() || host.known().next().is_none(),
             "I1 only the active router holds addresses",
             "host {index} is {} and holds {:?}",
             host.router.role(),
@@ -335,6 +336,12 @@ impl Laws {
     pub fn check_settled(&self, hosts: &[Host], is_long: bool) -> Law {
         let active: Vec<_> = (0..hosts.len()).filter(|&index| hosts[index].is_active()).collect();
         law!(active.len() == 1, "I1 exactly one active router", "active are {active:?}");
+        let stuck = hosts.iter().position(|host| !host.stuck.is_empty());
+        law!(
+            stuck.is_none(),
+            "I2 leases end in time",
+            "host {stuck:?} has addresses that it let go"
+        );
         let winner = &hosts[active[0]];
         let complete = winner.places().all(|place| winner.held.contains_key(&place));
         law!(complete, "I1 the active router holds the addresses", "it holds {:?}", winner.held);

@@ -135,6 +135,9 @@ fn run_plan(plan: &Plan, rng: Rng, log: Option<Vec<String>>) -> (World, Law) {
     let configs = plan.configs.clone();
     let mut world = World::with_links(configs, plan.links(), plan.delay_max, rng);
     world.guard_late = plan.guard_late;
+    for (network, is_unicast) in world.networks.iter_mut().zip(&plan.unicast) {
+        network.is_unicast = *is_unicast;
+    }
     world.log = log;
     let outcome = follow(&mut world, plan);
     (world, outcome)

@@ -18,6 +18,8 @@ pub struct Network {
     pub double_delay_max: Duration,
     /// A host that is none of ours has the virtual addresses, and everybody reaches it.
     pub stranger: bool,
+    /// Advertisements go to each of the others by itself, and are taken from nobody else.
+    pub is_unicast: bool,
 }
 
 impl Network {
@@ -29,6 +31,7 @@ impl Network {
             delay_max,
             double_delay_max,
             stranger: false,
+            is_unicast: false,
         }
     }
 

@@ -50,6 +50,8 @@ pub enum Fault {
     DeleteAddresses(usize),
     /// The next attempt to add addresses fails.
     FailAdd(usize),
+    /// The next attempt to remove addresses fails.
+    FailRemove(usize),
     /// The checks of the box say so from now on.
     Health(usize, Health),
     ReloadSame(usize),
@@ -77,6 +79,8 @@ pub struct Plan {
     pub rounds: Vec<Round>,
     /// Whether the quiet time at the end outlasts the refresh of announcements.
     pub is_long: bool,
+    /// The links whose advertisements go by unicast.
+    pub unicast: Vec<bool>,
 }
 
 /// Faults at times from the start of the round; afterwards everything is put right.
@@ -95,7 +99,8 @@ impl Plan {
         let rounds = (0..2).map(|_| Round::draw(&configs, &habits, rng)).collect();
         let delay_max = rng.pick(&[Duration::from_micros(200), ms(2), ms(15)]);
         let guard_late = rng.pick(&[ms(5), ms(5), ms(5), ms(500)]);
-        Self { configs, delay_max, guard_late, rounds, is_long: rng.percent(5) }
+        let (unicast, is_long) = (habits.unicast(), rng.percent(5));
+        Self { configs, delay_max, guard_late, rounds, is_long, unicast }
     }
 
     /// That any settings have.
@@ -136,6 +141,7 @@ impl Fault {
             | Self::Sluggish(..)
             | Self::DeleteAddresses(_)
             | Self::FailAdd(_)
+            | Self::FailRemove(_)
             | Self::Stranger(..)
             | Self::Health(..)
             | Self::Reload(..)
@@ -194,7 +200,7 @@ fn draw_fault(configs: &[RouterConfig], habits: &Habits, rng: &mut Rng) -> (Faul
     let link = LinkId::new(rng.below(habits.count));
     let start = vec![Fault::Start(host)];
     let up = Fault::LinkUp(host, link);
-    match rng.below(32) {
+    match rng.below(33) {
         0 => (Fault::Noise(rng.pick(&[5, 20, 50, 90])), vec![Fault::Noise(0)]),
         1 | 2 => (Fault::Cut(link, host, rng.below(configs.len())), vec![]),
         3 => (Fault::Split(link, 1 + rng.below((1 << configs.len()) - 1)), vec![]),
@@ -231,9 +237,9 @@ fn draw_fault(configs: &[RouterConfig], habits: &Habits, rng: &mut Rng) -> (Faul
             (Fault::Health(host, Health { offset, fault: None }), vec![undo])
         }
         27 => {
-            let fault = Some("track `a`: link down".to_owned());
+            let health = Health { offset: rng.pick(&[0, -20]), ..ill() };
             let undo = Fault::Health(host, Health::default());
-            (Fault::Health(host, Health { offset: rng.pick(&[0, -20]), fault }), vec![undo])
+            (Fault::Health(host, health), vec![undo])
         }
         28 | 29 => {
             let slow = Hooks::Slow(rng.between(ms(1), CONSENT_WITHIN_MAX * 2));
@@ -256,8 +262,18 @@ fn draw_fault(configs: &[RouterConfig], habits: &Habits, rng: &mut Rng) -> (Faul
             let files = (0..configs.len()).map(file).collect();
             (Fault::RollOut(files), (0..configs.len()).map(Fault::ReloadFile).collect())
         }
-        _ => unreachable!("below 32"),
+        32 => {
+            let undo =
+                rng.pick(&[Fault::Stop(host), Fault::Leave(host), Fault::Health(host, ill())]);
+            (Fault::FailRemove(host), vec![undo, Fault::Start(host)])
+        }
+        _ => unreachable!("below 33"),
     }
+}
+
+/// A check fails.
+fn ill() -> Health {
+    Health { offset: 0, fault: Some("track `a`: link down".to_owned()) }
 }
 
 /// Less than an interval, else a router may rightly be taken for dead.

@@ -6,7 +6,7 @@ use vrrp::{Action, Event, Preempt, Priority, Role, State, Transition};
 
 use super::host::{Hooks, Host, Respect};
 use super::kernel::STRANGER;
-use super::kinds::peculiarity;
+use super::kinds::{STUCK, peculiarity};
 use super::laws::{Law, Laws, law};
 use super::network::WAKE_LATE_MAX;
 use super::queue::What;
@@ -226,12 +226,25 @@ impl World {
                 }
                 self.is_changed = true;
                 let until = self.now + lease;
-                let held = &mut self.hosts[index].held;
-                held.extend(addresses.into_iter().map(|address| ((link, address), until)));
+                let Host { held, stuck, .. } = &mut self.hosts[index];
+                for place in addresses.into_iter().map(|address| (link, address)) {
+                    held.insert(place, until);
+                    stuck.remove(&place);
+                }
                 self.watch_leases(index);
             }
             Action::RemoveAddresses { link, addresses } => {
                 let places: Vec<_> = addresses.into_iter().map(|address| (link, address)).collect();
+                let host = &mut self.hosts[index];
+                let held = places.iter().filter(|place| host.held.contains_key(place));
+                if host.fail_remove && held.clone().next().is_some() {
+                    host.stuck.extend(held);
+                    host.fail_remove = false;
+                    self.laws.seen.insert(STUCK);
+                    self.laws.disturbed_at = self.now;
+                    self.is_changed = true;
+                    return Outcome::Failed;
+                }
                 self.drop_addresses(index, &places);
             }
             Action::Advertise { link, advert, form } => {

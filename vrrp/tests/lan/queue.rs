@@ -18,7 +18,7 @@ pub struct Scheduled {
 /// What is rare and large is boxed: the queue moves its entries a lot.
 pub enum What {
     /// A packet arrives at a host.
-    Packet { to: usize, link: LinkId, source: IpAddr, payload: Rc<[u8]> },
+    Packet { to: usize, link: LinkId, source: IpAddr, destination: IpAddr, payload: Rc<[u8]> },
     /// The kernel tells a host's process.
     Netlink { to: usize, event: Box<Event> },
     /// A timer fires.

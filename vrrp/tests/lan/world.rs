@@ -110,6 +110,7 @@ impl World {
         self.laws.begin_healed(self.now);
         for index in 0..self.hosts.len() {
             self.hosts[index].fail_add = false;
+            self.hosts[index].fail_remove = false;
             self.hosts[index].dies_after = None;
             self.hosts[index].sluggish = Duration::ZERO;
             self.hosts[index].hooks = Hooks::Prompt;
@@ -146,7 +147,9 @@ impl World {
 
     fn happen(&mut self, what: What) -> Law {
         match what {
-            What::Packet { to, link, source, payload } => self.deliver(to, link, source, &payload),
+            What::Packet { to, link, source, destination, payload } => {
+                self.deliver(to, link, (source, destination), &payload)
+            }
             What::Netlink { to, event } => self.input(to, *event),
             What::Wake { host, generation } => {
                 let is_due = self.hosts[host].wake_generation == generation;
@@ -225,6 +228,7 @@ impl World {
             }
             Fault::Stranger(link, is_there) => self.networks[link.index()].stranger = is_there,
             Fault::FailAdd(index) => self.hosts[index].fail_add = true,
+            Fault::FailRemove(index) => self.hosts[index].fail_remove = true,
             Fault::Health(index, health) => return self.set_health(index, health),
             Fault::ReloadSame(index) => {
                 let same = self.hosts[index].config().clone();
@@ -286,6 +290,7 @@ impl World {
             self.guard(index);
             // What an earlier life left behind is swept.
             self.hosts[index].held.clear();
+            self.hosts[index].stuck.clear();
             self.hosts[index].lost.clear();
             self.hosts[index].start_process();
             for link in self.hosts[index].config().link_ids() {
