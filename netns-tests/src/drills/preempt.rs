@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::failover;
 use crate::failure::Result;
-use crate::pair::{A, Pair};
+use crate::pair::{A, B, Pair};
 use crate::router::settings::{MARGIN, Settings};
+use crate::router::status::RouterState;
 use crate::verdict::{Measurement, Verdict};
 
 /// Returns of the stronger box.
@@ -28,7 +28,9 @@ pub async fn run(binary: PathBuf) -> Result<Verdict> {
 
 /// The stronger box is killed, and what is seen of its return.
 async fn come_back(pair: &mut Pair) -> Result<Measurement> {
-    failover::kill(pair, A).await?;
+    pair.boxes[A].kill()?;
+    pair.wait_for_state(B, RouterState::Active).await?;
+    pair.answered().await?;
     let from = pair.now();
     pair.boxes[A].start().await?;
     pair.settled(A).await?;
