@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::time::sleep;
 
-use super::{Fault, Pace, UNHURRIED, compare};
+use super::{Fault, Pace, RESOLUTION, UNHURRIED, compare};
 use crate::contest::Contest;
 use crate::failure::Result;
 use crate::router::settings::MARGIN;
@@ -51,9 +51,6 @@ const LATENESS: Duration = Duration::from_millis(10);
 
 /// The interval of which there are rounds enough to compare.
 const FASTEST: Duration = Duration::from_millis(10);
-
-/// It is not known better when what happened.
-const RESOLUTION: Duration = Duration::from_millis(1);
 
 /// The drill: the carrier comes and goes, faster than a backup gives up waiting.
 ///

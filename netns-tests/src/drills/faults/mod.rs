@@ -97,6 +97,9 @@ fn all(rounds: &[Numbers]) -> String {
     format!("gap {}; silence {}", list(|round| round.gap), list(|round| round.takeover))
 }
 
+/// It is not known better when what happened.
+const RESOLUTION: Duration = Duration::from_millis(1);
+
 /// Labs with adverts so far apart hardly work, and do not disturb each other.
 const UNHURRIED: Duration = Duration::from_secs(1);
 
