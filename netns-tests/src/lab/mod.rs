@@ -30,6 +30,7 @@ pub mod netlink;
 pub mod node;
 pub mod observer;
 pub mod server;
+pub mod stalls;
 pub mod switch;
 pub mod wire;
 

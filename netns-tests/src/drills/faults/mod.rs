@@ -23,6 +23,7 @@ use futures_util::future::{LocalBoxFuture, try_join};
 use crate::comparison::{Comparison, Numbers};
 use crate::contest::Contest;
 use crate::failure::Result;
+use crate::lab::stalls::Stalls;
 use crate::router::contender::Contender;
 use crate::router::settings::Settings;
 use crate::verdict::{Verdict, whole_ms};
@@ -83,18 +84,29 @@ pub async fn compare(binary: &Path, fault: &Fault, paces: &[Pace]) -> Result<Ver
             verdict =
                 verdict.remark(format!("{} ms: {program} {}", interval.as_millis(), all(rounds)));
         }
-        verdict.comparisons.push(Comparison::new(fault.name, interval, &haagent, &keepalived));
+        let line = Comparison::new(fault.name, interval, &haagent.numbers, &keepalived.numbers);
+        verdict.comparisons.push(line);
     }
     Ok(verdict)
 }
 
+/// What was measured round by round.
+#[derive(Default)]
+struct Rounds {
+    numbers: Vec<Numbers>,
+    /// Those that were done again because this machine stood still, not the box.
+    repeats: usize,
+}
+
 /// The rounds one by one, for the reader.
-fn all(rounds: &[Numbers]) -> String {
+fn all(Rounds { numbers, repeats }: &Rounds) -> String {
     let list = |number: fn(&Numbers) -> Option<Duration>| {
-        let numbers = rounds.iter().map(|round| number(round).map_or(0, whole_ms).to_string());
-        numbers.collect::<Vec<_>>().join(", ")
+        let each = numbers.iter().map(|round| number(round).map_or(0, whole_ms).to_string());
+        each.collect::<Vec<_>>().join(", ")
     };
-    format!("gap {}; silence {}", list(|round| round.gap), list(|round| round.takeover))
+    let (gaps, silences) = (list(|round| round.gap), list(|round| round.takeover));
+    let again = if *repeats > 0 { format!("; {repeats} again") } else { String::new() };
+    format!("gap {gaps}; silence {silences}{again}")
 }
 
 /// It is not known better when what happened.
@@ -103,11 +115,7 @@ const RESOLUTION: Duration = Duration::from_millis(1);
 /// Labs with adverts so far apart hardly work, and do not disturb each other.
 const UNHURRIED: Duration = Duration::from_secs(1);
 
-async fn try_both(
-    binary: &Path,
-    fault: &Fault,
-    pace: Pace,
-) -> Result<(Vec<Numbers>, Vec<Numbers>)> {
+async fn try_both(binary: &Path, fault: &Fault, pace: Pace) -> Result<(Rounds, Rounds)> {
     let haagent = rounds(binary, Contender::Haagent, fault, pace);
     let keepalived = rounds(binary, Contender::Keepalived, fault, pace);
     if pace.interval >= UNHURRIED {
@@ -117,19 +125,18 @@ async fn try_both(
     }
 }
 
-async fn rounds(
-    binary: &Path,
-    contender: Contender,
-    fault: &Fault,
-    pace: Pace,
-) -> Result<Vec<Numbers>> {
-    let mut rounds = Vec::new();
+/// So many rounds are done again at most.
+const REPEATS_MAX: usize = 4;
+
+async fn rounds(binary: &Path, contender: Contender, fault: &Fault, pace: Pace) -> Result<Rounds> {
+    let mut rounds = Rounds::default();
     if !fault.contenders.contains(&contender) {
         return Ok(rounds);
     }
     let settings = Settings { interval: pace.interval, ..(fault.settings)() };
     let mut contest = Contest::start(binary, contender, settings).await?;
-    for _ in 0..pace.rounds {
+    let stalls = Stalls::watch(contest.lab.clock)?;
+    while rounds.numbers.len() < pace.rounds {
         let active = contest.repair().await?;
         let from = contest.now();
         (fault.strike)(&mut contest, active).await?;
@@ -137,7 +144,14 @@ async fn rounds(
         if contender == Contender::Haagent || !contest.holders().is_empty() {
             contest.answered().await?;
         }
-        rounds.push(Numbers::together(&contest.numbers_of_all(from, active, fault.moves)));
+        // Who stands still for so long rightly loses the address, or what it holds to the guard.
+        let stood_still = stalls.longest(from) + pace.interval >= contest.active_down();
+        if stood_still && rounds.repeats < REPEATS_MAX {
+            rounds.repeats += 1;
+            continue;
+        }
+        let numbers = Numbers::together(&contest.numbers_of_all(from, active, fault.moves));
+        rounds.numbers.push(numbers);
     }
     Ok(rounds)
 }
