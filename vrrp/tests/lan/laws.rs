@@ -13,7 +13,7 @@
 //! - I10: routers advertise in turn, or because of something that happened.
 //! - I11: nobody claims what a stranger answered for in the same silence.
 //! - I12: nobody claims without the consent that he needs, to this claim.
-//! - I13: nobody acts on what a router says that is none of his election, or by unicast none of his peers.
+//! - I13: nobody acts on what a router says that is none of his election.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
