@@ -222,6 +222,12 @@ impl Host {
         destination.is_multicast() || settings.is_some_and(|it| it.source() == destination)
     }
 
+    /// Whether an advertisement keeps it waiting, on each link.
+    pub fn has_heard(&self) -> bool {
+        let links = &self.record.links[..self.config().links().len()];
+        links.iter().all(|link| link.respect.is_some())
+    }
+
     /// Whether two hosts speak the same version on a link that both are on.
     pub fn speaks_as(&self, other: &Self, link: LinkId) -> bool {
         let version = |host: &Self| host.config().links().get(link.index()).map(number);

@@ -193,9 +193,11 @@ fn settle(world: &mut World) -> Law {
 
 /// Whether nobody has anything to change any more.
 fn have_agreed(world: &World) -> bool {
-    let is_content = |host: &Host| {
-        matches!(host.router.role(), Role::Backup | Role::Active)
-            && host.router.question().is_none()
+    let is_content = |host: &Host| match host.router.role() {
+        Role::Active => true,
+        // Who has not heard the active router yet waits by an interval of its own, which may be shorter.
+        Role::Backup => host.router.question().is_none() && host.has_heard(),
+        Role::Initialize | Role::Leaving => false,
     };
     world.hosts.iter().all(is_content) && world.laws.check_settled(&world.hosts, false).is_ok()
 }
