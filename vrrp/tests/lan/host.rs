@@ -222,10 +222,13 @@ impl Host {
         destination.is_multicast() || settings.is_some_and(|it| it.source() == destination)
     }
 
-    /// Whether an advertisement keeps it waiting, on each link.
-    pub fn has_heard(&self) -> bool {
-        let links = &self.record.links[..self.config().links().len()];
-        links.iter().all(|link| link.respect.is_some())
+    /// Whether an advertisement of the active router keeps it waiting, on each link.
+    pub fn has_heard(&self, active: &Self) -> bool {
+        self.config().link_ids().all(|link| {
+            let source = active.config().links().get(link.index()).map(LinkConfig::source);
+            let last = self.router.peer(link).map(|peer| peer.address);
+            self.record.links[link.index()].respect.is_some() && last == source
+        })
     }
 
     /// Whether two hosts speak the same version on a link that both are on.

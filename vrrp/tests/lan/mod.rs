@@ -193,10 +193,11 @@ fn settle(world: &mut World) -> Law {
 
 /// Whether nobody has anything to change any more.
 fn have_agreed(world: &World) -> bool {
+    let Some(active) = world.hosts.iter().find(|host| host.is_active()) else { return false };
     let is_content = |host: &Host| match host.router.role() {
         Role::Active => true,
-        // Who has not heard the active router yet waits by an interval of its own, which may be shorter.
-        Role::Backup => host.router.question().is_none() && host.has_heard(),
+        // Who has not heard it last waits by another interval, which may be shorter.
+        Role::Backup => host.router.question().is_none() && host.has_heard(active),
         Role::Initialize | Role::Leaving => false,
     };
     world.hosts.iter().all(is_content) && world.laws.check_settled(&world.hosts, false).is_ok()
