@@ -342,6 +342,9 @@ impl Display for ServerReport {
         let Self { name, address, sessions, .. } = self;
         let health = snake(&self.health);
         write!(f, "  {name:<14} {:<21} {health:<8} {sessions:>6} open", address.to_string())?;
+        if self.backup {
+            write!(f, "  backup")?;
+        }
         match &self.last_check {
             Some(check) if self.health != ServerHealth::Up => writeln!(f, "  {check}"),
             _ => writeln!(f),

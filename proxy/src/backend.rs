@@ -3,6 +3,7 @@
 //! Chooses ([`balance`]), connects ([`tcp`]), and goes on to a server not tried yet
 //! when that fails. Failures are counted; whether a server is down is left to its checks.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -34,11 +35,12 @@ pub(crate) struct Backend {
     pub(crate) changes: watch::Receiver<Arc<[ServerHealth]>>,
 }
 
-/// A server and its weight in this config.
+/// A server and what this config says of it.
 #[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) server: Arc<Server>,
     pub(crate) weight: u16,
+    pub(crate) is_backup: bool,
 }
 
 /// A connection to a server, and the claim on it.
@@ -49,12 +51,12 @@ pub(crate) struct Upstream {
 }
 
 impl Backend {
-    /// Connects to one of the servers, or says why that cannot be.
-    pub(crate) async fn connect(&self) -> Result<Upstream, CloseReason> {
+    /// Connects this client to one of the servers, or says why that cannot be.
+    pub(crate) async fn connect(&self, client: IpAddr) -> Result<Upstream, CloseReason> {
         self.verdicts().await;
         let mut tried = Vec::new();
         for _ in 0..=self.retries {
-            let Some(index) = self.pick(&tried) else { break };
+            let Some(index) = self.pick(client, &tried) else { break };
             match self.try_member(&self.members[index]).await {
                 // One that went down meanwhile has dismissed its sessions already: do not join them.
                 Ok(upstream) if upstream.lease.server().health() == Health::Down => {
@@ -88,15 +90,17 @@ impl Backend {
         self.members.iter().any(|member| member.server.health() == health)
     }
 
-    fn pick(&self, tried: &[usize]) -> Option<usize> {
+    fn pick(&self, client: IpAddr, tried: &[usize]) -> Option<usize> {
         let candidates = self.members.iter().enumerate().map(|(index, member)| Candidate {
             health: member.server.health(),
             tried: tried.contains(&index),
             weight: member.weight,
+            is_backup: member.is_backup,
+            key: member.server.key(),
             sessions: member.server.sessions(),
             pass: member.server.pass(),
         });
-        let index = balance::pick(self.balance, candidates)?;
+        let index = balance::pick(self.balance, client, candidates)?;
         let member = &self.members[index];
         member.server.charge(balance::stride(member.weight));
         Some(index)

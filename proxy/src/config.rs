@@ -51,6 +51,11 @@ pub enum Balance {
     RoundRobin,
     /// The one with the fewest sessions in proportion to its weight.
     LeastConnections,
+    /// The one that the client's address stands for, in proportion to the weights: the same on every box and after every
+    /// restart. Clients of a server that comes or goes move, all others stay.
+    SourceHash,
+    /// Of two, drawn in proportion to the weights, the one with fewer sessions.
+    Random,
 }
 
 /// How the health of a server is found out.
@@ -84,4 +89,6 @@ pub struct Server {
     pub address: SocketAddr,
     /// Its share of the sessions, 1 to 256.
     pub weight: u16,
+    /// It serves only while none of the others can.
+    pub is_backup: bool,
 }

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::balance;
 use crate::health::{Health, ServerHealth};
 
 /// What makes a server the same server across reloads and restarts.
@@ -22,6 +23,8 @@ pub(crate) struct ServerId {
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) id: ServerId,
+    /// See [`Candidate::key`](crate::balance::Candidate::key).
+    key: u64,
     health: AtomicU8,
     /// See [`Candidate::pass`](crate::balance::Candidate::pass).
     pass: AtomicU64,
@@ -37,6 +40,7 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn new(id: ServerId, health: Health, clock: Arc<AtomicU64>) -> Self {
         Self {
+            key: balance::key(&id.name, id.address),
             id,
             health: AtomicU8::new(encode(health)),
             pass: AtomicU64::new(clock.load(Relaxed)),
@@ -59,6 +63,10 @@ impl Server {
             self.pass.fetch_max(self.clock.load(Relaxed), Relaxed);
         }
         decode(self.health.swap(encode(health), Relaxed)) != health
+    }
+
+    pub(crate) fn key(&self) -> u64 {
+        self.key
     }
 
     pub(crate) fn pass(&self) -> u64 {

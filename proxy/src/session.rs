@@ -41,7 +41,8 @@ impl Session {
     pub(crate) fn run(mut self, client: SocketAddr) -> impl Future<Output = ()> {
         let span = debug_span!("session", %client, frontend = self.service.frontend.name);
         let session = async move {
-            let reason = serve(self.stream, &self.service, self.registration.entry()).await;
+            let reason =
+                serve(self.stream, client.ip(), &self.service, self.registration.entry()).await;
             debug!(%reason, "closed");
             self.outcome.reason = reason;
             // In this order: who waits for the session finds it counted and its place free.
@@ -65,9 +66,14 @@ impl Drop for Outcome {
     }
 }
 
-async fn serve(client: TcpStream, service: &Service, session: &Entry) -> CloseReason {
+async fn serve(
+    client: TcpStream,
+    address: IpAddr,
+    service: &Service,
+    session: &Entry,
+) -> CloseReason {
     // Boxed, as is `end`: the memory of what takes a moment is not kept for what takes hours.
-    let connect = Box::pin(service.backend.connect());
+    let connect = Box::pin(service.backend.connect(address));
     let Upstream { stream, lease } = match session.unless_dismissed(connect).await {
         Ok(Ok(upstream)) => upstream,
         Ok(Err(reason)) => {

@@ -248,7 +248,8 @@ fn build_backend(
             let health = initial_health(&id, config.check, known);
             Arc::new(Server::new(id.clone(), health, Arc::clone(&clock)))
         };
-        Member { server: same.unwrap_or_else(fresh), weight: server.weight }
+        let config::Server { weight, is_backup, .. } = *server;
+        Member { server: same.unwrap_or_else(fresh), weight, is_backup }
     });
     Backend {
         name: config.name.clone(),
@@ -339,10 +340,11 @@ fn report_frontend(config: &config::Frontend, frontend: &Frontend) -> FrontendRe
 }
 
 fn report_backend(backend: &Backend) -> BackendReport {
-    let servers = backend.members.iter().map(|Member { server, weight }| ServerReport {
+    let servers = backend.members.iter().map(|Member { server, weight, is_backup }| ServerReport {
         name: server.id.name.clone(),
         address: server.id.address,
         weight: *weight,
+        is_backup: *is_backup,
         health: server.health(),
         last_check: server.last_check(),
         sessions: server.sessions(),

@@ -136,6 +136,8 @@ pub struct ServerReport {
     pub address: SocketAddr,
     /// Its share of the sessions, 1 to 256.
     pub weight: u16,
+    /// It serves only while none of the others can.
+    pub is_backup: bool,
     /// Whether it is fit to serve.
     pub health: Health,
     /// How its last check went, in words; nothing before the first one has ended.

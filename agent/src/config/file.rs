@@ -286,6 +286,7 @@ pub(super) struct ServerTable {
     pub(super) name: Option<Spanned<String>>,
     pub(super) address: Option<Spanned<SocketAddr>>,
     pub(super) weight: Spanned<u16>,
+    pub(super) backup: Spanned<bool>,
 }
 
 impl ServerTable {
@@ -294,13 +295,18 @@ impl ServerTable {
             name: reader.required("name", value::name),
             address: reader.required("address", value::server_address),
             weight: reader.optional_or("weight", value::integer(1..=WEIGHT_MAX), 1),
+            backup: reader.optional_or("backup", value::boolean, false),
         }
     }
 }
 
 const MODES: &[(&str, ())] = &[("tcp", ())];
-const BALANCES: &[(&str, Balance)] =
-    &[("round_robin", Balance::RoundRobin), ("least_connections", Balance::LeastConnections)];
+const BALANCES: &[(&str, Balance)] = &[
+    ("round_robin", Balance::RoundRobin),
+    ("least_connections", Balance::LeastConnections),
+    ("source_hash", Balance::SourceHash),
+    ("random", Balance::Random),
+];
 const CHECK_KINDS: &[(&str, CheckKind)] = &[("tcp", CheckKind::Tcp), ("none", CheckKind::None)];
 const CHECKSUMS: &[(&str, Checksum)] =
     &[("auto", Checksum::Auto), ("rfc9568", Checksum::Rfc9568), ("rfc5798", Checksum::Rfc5798)];

@@ -107,6 +107,7 @@ fn report() -> StatusReport {
                 name: "s1".to_owned(),
                 address: "192.0.2.10:80".parse().expect("an address"),
                 weight: 1,
+                backup: false,
                 health: ServerHealth::Down,
                 last_check: Some("connection refused".to_owned()),
                 sessions: 0,

@@ -54,6 +54,9 @@ pub(crate) struct ServerReport {
     pub(crate) name: String,
     pub(crate) address: SocketAddr,
     pub(crate) weight: u16,
+    /// It serves only while none of the others can.
+    #[serde(default)]
+    pub(crate) backup: bool,
     pub(crate) health: ServerHealth,
     pub(crate) last_check: Option<String>,
     pub(crate) sessions: usize,
@@ -124,6 +127,8 @@ impl From<proxy::BackendReport> for BackendReport {
         let balance = match backend.balance {
             Balance::RoundRobin => "round_robin",
             Balance::LeastConnections => "least_connections",
+            Balance::SourceHash => "source_hash",
+            Balance::Random => "random",
         };
         Self {
             name: backend.name,
@@ -139,6 +144,7 @@ impl From<proxy::ServerReport> for ServerReport {
             name: server.name,
             address: server.address,
             weight: server.weight,
+            backup: server.is_backup,
             health: server.health.into(),
             last_check: server.last_check,
             sessions: server.sessions,

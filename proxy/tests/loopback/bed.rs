@@ -128,6 +128,7 @@ pub(crate) fn backend(servers: &[SocketAddr]) -> Backend {
         name: format!("s{name}"),
         address: *address,
         weight: 1,
+        is_backup: false,
     };
     Backend {
         name: "pool".to_owned(),

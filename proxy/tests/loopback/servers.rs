@@ -42,6 +42,34 @@ async fn the_least_busy_server_is_next() {
 }
 
 #[tokio::test]
+async fn a_source_keeps_its_server_while_that_serves() {
+    let (a, b) = (Echo::new(1).await, Echo::new(2).await);
+    let mut backend = backend(&[a.address, b.address]);
+    backend.balance = Balance::SourceHash;
+    let bed = Bed::new(backend).await;
+    let first = hear(&mut bed.client().await).await.unwrap().unwrap();
+    for _ in 0..5 {
+        assert_eq!(hear(&mut bed.client().await).await.unwrap(), Some(first));
+    }
+    let (gone, left) = if first == 1 { (a, 2) } else { (b, 1) };
+    gone.stop().await;
+    assert_eq!(hear(&mut bed.client().await).await.unwrap(), Some(left));
+}
+
+#[tokio::test]
+async fn a_backup_serves_only_while_the_others_cannot() {
+    let (echo, backup) = (Echo::new(1).await, Echo::new(2).await);
+    let mut backend = backend(&[backup.address, echo.address]);
+    backend.servers[0].is_backup = true;
+    let bed = Bed::new(backend).await;
+    for _ in 0..3 {
+        assert_eq!(hear(&mut bed.client().await).await.unwrap(), Some(1));
+    }
+    echo.stop().await;
+    assert_eq!(hear(&mut bed.client().await).await.unwrap(), Some(2));
+}
+
+#[tokio::test]
 async fn a_server_that_refuses_is_replaced_by_another() {
     let echo = Echo::new(2).await;
     let bed = Bed::new(backend(&[nowhere().await, echo.address])).await;

@@ -63,6 +63,22 @@ fn proxy_alone_needs_no_node() {
 }
 
 #[test]
+fn servers_are_chosen_as_the_file_says() {
+    let names = ["round_robin", "least_connections", "source_hash", "random"];
+    let balances =
+        [Balance::RoundRobin, Balance::LeastConnections, Balance::SourceHash, Balance::Random];
+    for (name, balance) in names.into_iter().zip(balances) {
+        let backend = format!("{BACKEND}balance = \"{name}\"\n");
+        let config = file(&[FRONTEND, &backend].concat()).loads();
+        assert_eq!(config.proxy.backends[0].balance, balance);
+        assert!(!config.proxy.backends[0].servers[0].is_backup);
+    }
+    let backend = BACKEND.replace("name = \"s1\",", "name = \"s1\", backup = true,");
+    let config = file(&[FRONTEND, &backend].concat()).loads();
+    assert!(config.proxy.backends[0].servers[0].is_backup);
+}
+
+#[test]
 fn one_node_may_hold_addresses_alone() {
     file(&[NODE, ROUTER].concat()).loads();
 }

@@ -46,6 +46,7 @@ fn server(table: &ServerTable) -> Option<Server> {
         name: table.name.as_ref()?.get_ref().clone(),
         address: *table.address.as_ref()?.get_ref(),
         weight: *table.weight.get_ref(),
+        is_backup: *table.backup.get_ref(),
     })
 }
 
