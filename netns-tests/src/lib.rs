@@ -5,7 +5,7 @@
 //! (what clients notice), [`pair`] (two boxes at work), and then any of the [`drills`].
 //!
 //! `cargo demo` shows six events in a minute, `cargo test` runs the drills that need no foreign
-//! program, and `cargo drills` runs all of them. Where no namespaces can be had, the tests are
+//! program, and `cargo drills` runs all of them. [`peers`] is the benchmark, `cargo peers`. Where no namespaces can be had, the tests are
 //! skipped, unless `CI` or `HAAGENT_REQUIRE_LAB` is set: then that is a failure. With
 //! `HAAGENT_LAB_LOGS` set, the logs of the boxes are shown also when all went well.
 
@@ -18,6 +18,7 @@ pub mod drills;
 pub mod failure;
 pub mod lab;
 pub mod pair;
+pub mod peers;
 pub mod program;
 pub mod report;
 pub mod router;
