@@ -1,45 +1,26 @@
 //! The bytes of a session: copied both ways until both sides, or time, or a reset end it.
 //!
-//! Each thread has one large buffer that all of its relays share. A relay that could not get rid of
-//! what it had read keeps just that tail, and reads no more in that direction until it is gone; so
-//! an idle session owns no buffer at all, and a slow reader slows its writer down, not the proxy.
-//!
-//! Readiness is edge-triggered: a direction reads until there is nothing to read or its turn is
-//! over, and sleeps until tokio wakes it.
+//! Each [direction](flow) moves by itself; here is what both have in common.
 
-use std::cell::RefCell;
-use std::io;
+mod flow;
+mod pipe;
+
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
 use crate::clock;
 use crate::stats::CloseReason;
-
-/// Size of the buffer that the relays of a thread share. With 64 KiB, bulk costs half as much CPU
-/// again; beyond 256 KiB nothing is gained.
-const BUFFER_BYTES: usize = 256 * 1024;
-
-/// What one direction may move before the other sessions of the thread get their turn: two full
-/// buffers, some 100 µs.
-const TURN_BYTES: usize = 2 * BUFFER_BYTES;
+pub(crate) use flow::with_buffer;
+use flow::{End, Flow};
 
 /// A reset overtakes data that is still on its way, so it waits until the last byte before it is
 /// this old.
 const RESET_DELAY: Duration = Duration::from_millis(200);
-
-thread_local! {
-    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; BUFFER_BYTES].into_boxed_slice());
-}
-
-/// Lends the buffer of this thread. Its content is garbage before and after.
-pub(crate) fn with_buffer<R>(act: impl FnOnce(&mut [u8]) -> R) -> R {
-    BUFFER.with_borrow_mut(|buffer| act(buffer))
-}
 
 /// Two connected streams and what flows between them.
 #[derive(Debug)]
@@ -120,131 +101,6 @@ impl Relay {
             }
             timer.as_mut().reset(due);
         }
-    }
-}
-
-/// The bytes in one direction.
-#[derive(Debug, Default)]
-struct Flow {
-    /// What has been read and not yet been written.
-    tail: Box<[u8]>,
-    /// How much of the tail has been written since.
-    tail_sent: usize,
-    end: Option<End>,
-    /// Whether anything has moved since `moved_at`.
-    moved: bool,
-    moved_at: Option<Instant>,
-}
-
-/// How a direction ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    /// The source had nothing more to say, and the sink has been given all of it.
-    Finished,
-    /// The source was reset.
-    SourceBroken,
-    /// The sink was reset.
-    SinkBroken,
-}
-
-impl Flow {
-    /// Moves what can be moved. Returns whether anything was.
-    fn advance(
-        &mut self,
-        context: &mut Context<'_>,
-        source: &mut TcpStream,
-        sink: &mut TcpStream,
-        buffer: &mut [u8],
-    ) -> bool {
-        if let Poll::Ready(end) = self.poll(context, source, sink, buffer) {
-            self.end = Some(end);
-        }
-        self.moved
-    }
-
-    /// Notes the time if anything has moved since it was last noted.
-    fn stamp(&mut self, now: Instant) {
-        if self.moved {
-            self.moved = false;
-            self.moved_at = Some(now);
-        }
-    }
-
-    fn poll(
-        &mut self,
-        context: &mut Context<'_>,
-        source: &mut TcpStream,
-        sink: &mut TcpStream,
-        buffer: &mut [u8],
-    ) -> Poll<End> {
-        let mut turn = TURN_BYTES;
-        loop {
-            if ready!(self.poll_flush(context, sink)).is_err() {
-                return Poll::Ready(End::SinkBroken);
-            }
-            if turn == 0 {
-                context.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            let mut read = ReadBuf::new(buffer);
-            if ready!(Pin::new(&mut *source).poll_read(context, &mut read)).is_err() {
-                return Poll::Ready(End::SourceBroken);
-            }
-            let bytes = read.filled();
-            if bytes.is_empty() {
-                return Poll::Ready(End::Finished);
-            }
-            turn = turn.saturating_sub(bytes.len());
-            if self.send(context, sink, bytes).is_err() {
-                return Poll::Ready(End::SinkBroken);
-            }
-        }
-    }
-
-    /// Writes what the sink takes now and keeps the rest as the tail.
-    fn send(
-        &mut self,
-        context: &mut Context<'_>,
-        sink: &mut TcpStream,
-        mut bytes: &[u8],
-    ) -> io::Result<()> {
-        while !bytes.is_empty() {
-            let Poll::Ready(written) = poll_write(context, sink, bytes) else {
-                self.tail = bytes.into();
-                self.tail_sent = 0;
-                break;
-            };
-            bytes = &bytes[written?..];
-            self.moved = true;
-        }
-        Ok(())
-    }
-
-    /// Ready when there is no tail.
-    fn poll_flush(
-        &mut self,
-        context: &mut Context<'_>,
-        sink: &mut TcpStream,
-    ) -> Poll<io::Result<()>> {
-        while self.tail_sent < self.tail.len() {
-            self.tail_sent += ready!(poll_write(context, sink, &self.tail[self.tail_sent..]))?;
-            self.moved = true;
-        }
-        self.tail = Box::default();
-        self.tail_sent = 0;
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// A write that makes progress or fails.
-fn poll_write(
-    context: &mut Context<'_>,
-    sink: &mut TcpStream,
-    bytes: &[u8],
-) -> Poll<io::Result<usize>> {
-    match ready!(Pin::new(sink).poll_write(context, bytes)) {
-        Ok(0) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-        result => Poll::Ready(result),
     }
 }
 
