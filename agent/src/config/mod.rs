@@ -31,7 +31,7 @@ pub(crate) use diagnostic::{Diagnostic, Diagnostics};
 pub(crate) use diff::{Change, diff};
 pub(crate) use model::{
     AuthHmac, Bind, CommandLine, Config, Gateway, GatewayMethod, Hook, Hooks, Http, KeyFile, Probe,
-    Process, Router, RouterKey, Sampling, Stage, Track, Transport,
+    Process, Router, RouterKey, Sampling, Stage, Track, Transport, names,
 };
 #[cfg(test)]
 pub(crate) use model::{Place, Url};

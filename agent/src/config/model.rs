@@ -241,6 +241,11 @@ impl std::fmt::Display for RouterKey {
     }
 }
 
+/// Virtual routers in the log.
+pub(crate) fn names(keys: &[RouterKey]) -> String {
+    keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 /// An address to listen on, and its place in the file for the case that the system refuses it.
 #[derive(Clone, Debug)]
 pub(crate) struct Bind {

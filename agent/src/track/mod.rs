@@ -32,8 +32,7 @@ pub(crate) use board::{GroupKey, Healths, Trackers};
 pub(crate) use command::problems as command_problems;
 
 use crate::clock::now;
-use crate::config::Track;
-use crate::engine;
+use crate::config::{Track, names};
 use board::{Board, SourceId};
 use sample::Sampler;
 
@@ -214,7 +213,7 @@ fn log_changes(before: &Trackers, after: &Trackers) {
 
 fn log_change(group: &GroupKey, check: &Tracked, before: Option<Impact>) {
     let (name, cause) = (&check.check().name, check.cause());
-    let routers = engine::names(group);
+    let routers = names(group);
     let worse = before.unwrap_or(Impact::Offset(0)) > check.impact();
     match check.impact() {
         Impact::Fault => tracing::warn!(routers, track = name, cause, "out of the election"),
