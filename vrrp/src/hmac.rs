@@ -18,8 +18,9 @@
 //! neither the destination nor the checksum, so one sequence serves all receivers of an advertisement.
 //!
 //! There is no window of time: a box with a wrong clock would be shut out, and two boxes that do not hear each other
-//! both become active. A sender that remembers what it has [`Reserved`] is newer than it was, whatever its clock says. So a recorded message is refused by whoever has heard a newer one with the same key, but not by
-//! a router that was restarted since.
+//! both become active. A sender that remembers what it has [`Reserved`] is newer than it was, whatever its clock says.
+//! So a recorded message is refused by whoever has heard a newer one with the same key, but not by a router that was
+//! restarted since.
 
 mod key;
 mod replay;

@@ -1,24 +1,29 @@
-//! Two boxes that speak to each other by unicast: failover, and a third box that would like to have the address.
+//! Two boxes that speak to each other by unicast: failover, the loss of the one address that a box may send
+//! from, and a third box that would like to have the address.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::failover;
 use crate::failure::{OrFail, Result};
 use crate::lab::checksum::checksum;
+use crate::lab::netlink::Address;
 use crate::lab::node::Node;
+use crate::lab::switch::PREFIX;
 use crate::lab::{CLIENT, ROUTERS, VIP};
 use crate::pair::{A, B, Pair};
-use crate::router::settings::{Settings, VRID};
+use crate::router::settings::{MARGIN, Settings, VRID};
 use crate::router::status::RouterState;
 use crate::verdict::Verdict;
 
 /// What makes a virtual router one of unicast.
 pub const UNICAST: &str = "transport = \"unicast\"\n";
 
-/// The drill: the active box is killed and comes back; then a stranger says that he is stronger.
+/// The drill: the active box is killed and comes back, the other one loses its own address, and then a stranger says that
+/// he is stronger.
 ///
 /// # Errors
 /// When it cannot be brought to its end.
@@ -27,6 +32,7 @@ pub async fn run(binary: PathBuf) -> Result<Verdict> {
     let mut pair = Pair::start(&binary, settings).await?;
     let killed = failover::kill(&mut pair, A).await?;
     let returned = failover::bring_back(&mut pair, A).await?;
+    let silenced = silence(&pair).await?;
     let from = pair.now();
     let stranger = CLIENT.to_string();
     advertise(&pair.lab.client.node, VRID, u8::MAX - 1).await?;
@@ -38,11 +44,34 @@ pub async fn run(binary: PathBuf) -> Result<Verdict> {
         .await?;
     }
     let (measurement, _) = pair.observe(from).await;
-    let state = pair.status(B).await?.state();
+    let state = pair.status(A).await?.state();
     Ok(killed
         .and("its return", &returned)
+        .and("the loss of its own address", &silenced)
         .and("a stranger's advertisements", &Verdict::of(measurement).nothing_lost())
         .expect(state == Some(RouterState::Active), format!("the active box is {state:?} now")))
+}
+
+/// Takes the active box's own address away, and gives it back.
+async fn silence(pair: &Pair) -> Result<Verdict> {
+    let machine = pair.boxes[B].machine();
+    let (netlink, link, own) = (machine.node.netlink(), machine.link.interface(), ROUTERS[B].1);
+    let from = pair.now();
+    netlink.remove_address(link, own.into()).await?;
+    pair.wait_for_state(A, RouterState::Active).await?;
+    let missing = format!("waiting for `{own}`");
+    pair.wait_for(B, "it says what is missing", |status| {
+        status.problems.iter().find(|problem| problem.contains(&missing)).map(|_| ())
+    })
+    .await?;
+    netlink
+        .add_address(link, Address { address: own.into(), prefix: PREFIX, protocol: None })
+        .await?;
+    pair.settled(A).await?;
+    let (measurement, _) = pair.observe(from).await;
+    Ok(Verdict::of(measurement)
+        .gap_at_most(pair.settings.active_down(A) + MARGIN)
+        .both_held_at_most(Duration::ZERO))
 }
 
 /// Sends an advertisement of this priority to each router, for the virtual address.

@@ -82,6 +82,8 @@ pub struct Linux<E> {
 #[derive(Debug)]
 struct Sockets {
     adverts: AdvertSocket,
+    /// The interface had the source when they were opened; one that is told may be elsewhere on the host.
+    had_source: bool,
     neighbours: Neighbours,
     /// Until something was received.
     evidence: Option<EvidenceSocket>,

@@ -1,8 +1,8 @@
 //! What must hold on the LAN, each law by name. A broken law is a text that says what was seen.
 //!
 //! - I1: once all is well there is exactly one active router, it alone holds the addresses, and all of them.
-//! - I2: two routers that hear each other do not both hold an address; one that stands still loses it to its lease, and so does one
-//!   that could not remove it.
+//! - I2: two routers that hear each other do not both hold an address; one that stands still loses it to its lease, and
+//!   so does one that could not remove it.
 //! - I3: the strongest router wins, if it may preempt.
 //! - I4: without a failure nothing changes.
 //! - I5: the links of a group move as one: a box that runs has the addresses of all of them, or of none.

@@ -90,18 +90,21 @@ impl<E: Executor> Linux<E> {
     }
 
     fn choose_source(&self, now: &Interface) -> Option<IpAddr> {
-        if !self.wanted_source.is_unspecified() {
-            return Some(self.wanted_source);
+        let wanted = self.wanted_source;
+        if !wanted.is_unspecified() {
+            let had_it = self.sockets.as_ref().is_some_and(|sockets| sockets.had_source);
+            return (!had_it || now.has_foreign(&wanted)).then_some(wanted);
         }
         let rules = self.source_rules.borrow();
         rules.choose(&now.foreign, self.family(), self.source)
     }
 
     /// The address that the interface needs, in words.
-    const fn lacking(&self) -> &'static str {
+    fn lacking(&self) -> String {
         match self.family() {
-            Family::Ipv4 => "an IPv4 address",
-            Family::Ipv6 => "a link-local IPv6 address",
+            _ if !self.wanted_source.is_unspecified() => format!("`{}`", self.wanted_source),
+            Family::Ipv4 => "an IPv4 address".to_owned(),
+            Family::Ipv6 => "a link-local IPv6 address".to_owned(),
         }
     }
 
@@ -125,7 +128,9 @@ impl<E: Executor> Linux<E> {
                 .map_err(|error| format!("cannot open a packet socket on `{name}`: {error}"))?;
             let evidence = EvidenceSocket::open(name)
                 .map_err(|error| format!("cannot open a packet socket on `{name}`: {error}"))?;
-            self.sockets = Some(Sockets { adverts, neighbours, evidence: Some(evidence) });
+            let had_source = self.interface().has_foreign(&source);
+            let evidence = Some(evidence);
+            self.sockets = Some(Sockets { adverts, had_source, neighbours, evidence });
         }
         Ok(self.sockets.as_mut().expect("opened above"))
     }
