@@ -96,7 +96,7 @@ impl Backend {
             tried: tried.contains(&index),
             weight: member.weight,
             is_backup: member.is_backup,
-            key: member.server.key(),
+            server_key: member.server.key(),
             sessions: member.server.sessions(),
             pass: member.server.pass(),
         });

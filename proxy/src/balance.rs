@@ -29,8 +29,8 @@ pub(crate) struct Candidate {
     pub(crate) weight: u16,
     /// Set when others come first.
     pub(crate) is_backup: bool,
-    /// What its clients are found by, the same on every box: see [`key`].
-    pub(crate) key: u64,
+    /// What stands for it in the hash of a source: see [`server_key`].
+    pub(crate) server_key: u64,
     /// Sessions on it now, those that are being connected included.
     pub(crate) sessions: usize,
     /// Virtual time it has been served for, in units of [`STRIDE`].
@@ -41,8 +41,9 @@ pub(crate) struct Candidate {
 /// weight loses nothing that matters; small enough for 2^40 sessions before a `pass` wraps.
 pub(crate) const STRIDE: u64 = 1 << 24;
 
-/// By what the clients of a server are found.
-pub(crate) fn key(name: &str, address: SocketAddr) -> u64 {
+/// What stands for a server in the hash of a source, on every box: its name and address, so that another name moves its
+/// clients.
+pub(crate) fn server_key(name: &str, address: SocketAddr) -> u64 {
     XxHash3_64::oneshot(format!("{name} {address}").as_bytes())
 }
 
@@ -93,7 +94,7 @@ fn affinity_of(client: IpAddr) -> impl Fn(&Candidate) -> f64 {
         IpAddr::V6(address) => address.octets(),
     };
     move |candidate| {
-        let hash = XxHash3_64::oneshot_with_seed(candidate.key, &client);
+        let hash = XxHash3_64::oneshot_with_seed(candidate.server_key, &client);
         // Between 0 and 1, neither included.
         let draw = ((hash >> 12) as f64 + 0.5) / (1_u64 << 52) as f64;
         f64::from(candidate.weight) / -draw.ln()
@@ -106,7 +107,7 @@ fn less_loaded_of_two(
 ) -> Option<(usize, Candidate)> {
     let (first, one) = draw(able.clone())?;
     let others = able.filter(|(index, _)| *index != first);
-    let two = draw(others).into_iter().chain([(first, one)]);
+    let two = [(first, one)].into_iter().chain(draw(others));
     two.min_by_key(|(_, candidate)| load(candidate))
 }
 
@@ -157,7 +158,7 @@ mod tests {
             tried: false,
             weight,
             is_backup: false,
-            key: 0,
+            server_key: 0,
             sessions: 0,
             pass: 0,
         }
@@ -204,7 +205,10 @@ mod tests {
     }
 
     fn named(name: &str, weight: u16) -> Candidate {
-        Candidate { key: key(name, SocketAddr::from(([192, 0, 2, 1], 80))), ..up(weight) }
+        Candidate {
+            server_key: server_key(name, SocketAddr::from(([192, 0, 2, 1], 80))),
+            ..up(weight)
+        }
     }
 
     fn client(number: u32) -> IpAddr {
@@ -265,6 +269,15 @@ mod tests {
     }
 
     #[test]
+    fn lots_fall_on_all_alike() {
+        let mut counts = [0; 4];
+        for _ in 0..4000 {
+            counts[of(Balance::Random, &[up(1); 4]).unwrap()] += 1;
+        }
+        assert!(counts.iter().all(|count| (800..1200).contains(count)), "{counts:?}");
+    }
+
+    #[test]
     fn a_backup_serves_only_while_no_other_can() {
         let backup = Candidate { is_backup: true, ..up(256) };
         let busy = Candidate { sessions: 1000, ..up(1) };
@@ -286,9 +299,9 @@ mod tests {
     prop_compose! {
         fn any_candidate()(
             health in any_health(), tried: bool, weight in 1u16..=256, is_backup: bool,
-            key: u64, sessions in 0usize..1000, pass in 0..STRIDE * 1000,
+            server_key: u64, sessions in 0usize..1000, pass in 0..STRIDE * 1000,
         ) -> Candidate {
-            Candidate { health, tried, weight, is_backup, key, sessions, pass }
+            Candidate { health, tried, weight, is_backup, server_key, sessions, pass }
         }
     }
 

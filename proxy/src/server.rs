@@ -23,7 +23,7 @@ pub(crate) struct ServerId {
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) id: ServerId,
-    /// See [`Candidate::key`](crate::balance::Candidate::key).
+    /// See [`Candidate::server_key`](crate::balance::Candidate::server_key).
     key: u64,
     health: AtomicU8,
     /// See [`Candidate::pass`](crate::balance::Candidate::pass).
@@ -40,7 +40,7 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn new(id: ServerId, health: Health, clock: Arc<AtomicU64>) -> Self {
         Self {
-            key: balance::key(&id.name, id.address),
+            key: balance::server_key(&id.name, id.address),
             id,
             health: AtomicU8::new(encode(health)),
             pass: AtomicU64::new(clock.load(Relaxed)),

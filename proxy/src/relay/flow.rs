@@ -2,8 +2,9 @@
 //!
 //! Each thread has one large buffer that all of its flows share. A flow that could not get rid of
 //! what it had read keeps just that tail, and reads no more until it is gone; so an idle session
-//! owns no buffer at all, and a slow reader slows its writer down, not the proxy. A flow of much
-//! goes through a [`Pipe`] of the thread instead, which it keeps as long as something is in it.
+//! owns no buffer at all, and a slow reader slows its writer down, not the proxy. A flow that moves
+//! much at a time goes through a [`Pipe`] of the thread instead, which it keeps for as long as
+//! something is in it.
 //!
 //! Readiness is edge-triggered: a flow reads until there is nothing to read or its turn is over,
 //! and sleeps until tokio wakes it.
@@ -25,11 +26,11 @@ use super::pipe::Pipe;
 const BUFFER_BYTES: usize = 256 * 1024;
 
 /// What one flow may move before the other sessions of the thread get their turn: two full
-/// buffers, some 100 µs.
+/// buffers, some 100 µs. Its last piece, if it is one of a pipe, may go beyond.
 const TURN_BYTES: usize = 2 * BUFFER_BYTES;
 
-/// Of a flow that has as much in its average piece, the kernel moves the pieces: a copy costs more
-/// than the second system call.
+/// From this average piece on the kernel moves a flow's bytes: a copy costs more than the second
+/// system call.
 const BULK_BYTES: usize = 64 * 1024;
 
 thread_local! {
