@@ -4,9 +4,9 @@
 //! [`sandbox`] (how nothing touches the host), [`lab`] (the machines and cables), [`traffic`]
 //! (what clients notice), [`pair`] (two boxes at work), and then any of the [`drills`].
 //!
-//! `cargo demo` shows six events in a minute, `cargo test` runs the drills that need no foreign
-//! program, and `cargo drills` runs all of them. [`peers`] is the benchmark, `cargo peers`. Where no namespaces can be had, the tests are
-//! skipped, unless `CI` or `HAAGENT_REQUIRE_LAB` is set: then that is a failure. With
+//! `cargo demo` shows seven events in less than half a minute, `cargo test` runs the drills that
+//! need no foreign program, and `cargo drills` runs all of them. `cargo peers` is the benchmark
+//! ([`peers`]). Where no namespaces can be had, the tests are skipped, unless `CI` or `HAAGENT_REQUIRE_LAB` is set: then that is a failure. With
 //! `HAAGENT_LAB_LOGS` set, the logs of the boxes are shown also when all went well.
 
 pub mod binary;

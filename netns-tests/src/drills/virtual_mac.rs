@@ -17,12 +17,9 @@ use crate::lab::netlink::Interface;
 use crate::lab::{Family, Machine};
 use crate::pair::{A, B, Pair, SETTLE_DEADLINE};
 use crate::router::process::send;
-use crate::router::settings::{MARGIN, Settings, VRID};
+use crate::router::settings::{LEASE, MARGIN, Settings, VRID};
 use crate::router::status::RouterState;
 use crate::verdict::{Measurement, Verdict};
-
-/// The kernel takes an address away at the latest this long after its lease of a second was renewed last.
-const LEASE: Duration = Duration::from_millis(2100);
 
 /// Addresses and frames come by different sockets, which are read one after the other.
 const TOLERANCE: Duration = Duration::from_millis(20);

@@ -5,10 +5,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
-use std::thread::available_parallelism;
 use std::time::Duration;
 
-use rustix::thread::{CpuSet, sched_setaffinity};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use thread_priority::{
     RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
     set_thread_priority_and_policy, thread_native_id,
@@ -40,8 +39,8 @@ impl Stalls {
     /// When a thread cannot be started.
     pub fn watch(clock: Clock) -> Result<Self> {
         let notes = Notes::default();
-        let processors = available_parallelism().or_fail("cannot count the cores")?.get();
-        for processor in 0..processors {
+        let allowed = sched_getaffinity(None).or_fail("cannot list the processors")?;
+        for processor in (0..CpuSet::MAX_CPU).filter(|processor| allowed.is_set(*processor)) {
             let notes = Arc::downgrade(&notes);
             thread::Builder::new()
                 .name(format!("stalls-{processor}"))

@@ -41,7 +41,8 @@ fn pin(core: usize) -> Result<()> {
     sched_setaffinity(Pid::from_raw(0), &cores).or_fail(format!("cannot use core {core}"))
 }
 
-/// Brings the loopback up, and allows as many descriptors as can be had. Ports are many and come back soon: none of the proxies is measured by how it runs out of them.
+/// Brings the loopback up, and allows as many descriptors as can be had. Ports are many and come back soon: none of the
+/// proxies is measured by how it runs out of them.
 pub(super) async fn furnish() -> Result<()> {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, ..limit };

@@ -78,6 +78,11 @@ impl Load {
         }
     }
 
+    /// Whether a proxy that has borne it is another one afterwards: memory that was used once is not given back.
+    pub(super) const fn leaves_traces(self) -> bool {
+        matches!(self, Self::Idle)
+    }
+
     /// Puts a proxy to work and measures it.
     pub(super) async fn apply(self, proxy: &Running) -> Result<Sample> {
         match self {

@@ -15,6 +15,7 @@ mod load;
 mod origin;
 mod summary;
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -43,7 +44,7 @@ pub struct Options {
 /// Rounds, unless told otherwise.
 pub const ROUNDS: usize = 5;
 
-/// Runs the cases and prints a table of each; writes all of it to [`JSON`].
+/// Runs the cases and prints a table of each; writes the ratios to [`JSON`].
 ///
 /// # Errors
 /// When a proxy does not serve, or the report cannot be written.
@@ -74,6 +75,18 @@ async fn measure(binary: &Path, options: &Options) -> Result<ExitCode> {
     Ok(if skipped && strict() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
+async fn start(
+    binary: &Path,
+    contenders: &[Contender],
+    origin: SocketAddr,
+) -> Result<Vec<Running>> {
+    let mut running = Vec::new();
+    for contender in contenders {
+        running.push(Running::start(*contender, binary, origin).await?);
+    }
+    Ok(running)
+}
+
 async fn compare(
     binary: &Path,
     case: &Case,
@@ -82,12 +95,13 @@ async fn compare(
     rounds: usize,
 ) -> Result<Summary> {
     let target = case.load.origin(origin);
-    let mut running = Vec::new();
-    for contender in contenders {
-        running.push(Running::start(*contender, binary, target).await?);
-    }
+    let mut running = start(binary, contenders, target).await?;
     let mut all = Vec::new();
     for number in 1..=rounds {
+        if number > 1 && case.load.leaves_traces() {
+            drop(running);
+            running = start(binary, contenders, target).await?;
+        }
         begin(format!("\r{}: round {number} of {rounds}", case.name));
         let mut samples = Vec::new();
         for proxy in &running {
