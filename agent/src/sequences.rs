@@ -56,7 +56,7 @@ impl Record {
     }
 
     /// Whether a clock that says `clock` now is sure to be ahead of all that was signed: because it was when this was
-    /// written, and nobody has put it back since. Of another kernel's life nothing is sure but the end.
+    /// written, and nobody has put it back by more than it was put ahead since. Of another kernel's life nothing is sure but the end.
     fn is_behind(&self, clock: Sequence, now: &Moment) -> bool {
         let is_same_life = self.at.boot_id == now.boot_id;
         let since = Duration::from_millis(now.uptime_ms.saturating_sub(self.at.uptime_ms));
