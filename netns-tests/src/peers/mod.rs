@@ -5,7 +5,7 @@
 //! work costs the proxy, as the kernel accounts for it, and its ratio to that of a peer: the median over the rounds of the
 //! ratio within a round.
 //!
-//! Each has the configuration that suits the case best ([`contender`]); what ours does by default it does here as well.
+//! Each has the configuration that suits the case best; what ours does by default it does here as well.
 
 mod accounting;
 mod arena;
