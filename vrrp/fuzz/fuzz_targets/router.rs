@@ -78,7 +78,7 @@ impl Host {
             self.perform(action);
         }
         let config = self.router.config();
-        let on = |id| config.link(id).held().into_iter().map(move |address| (id, address));
+        let on = |id| config.link(id).held().iter().map(move |&address| (id, address));
         let ours: BTreeSet<_> = config.link_ids().flat_map(on).collect();
         let expected = if self.router.state().holds_addresses() { ours } else { BTreeSet::new() };
         assert_eq!(self.held, expected, "addresses are held exactly while active and not yielding");
