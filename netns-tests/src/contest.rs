@@ -194,6 +194,14 @@ impl Contest {
         std::iter::once(self.numbers(from, active, moves_allowed)).chain(more).collect()
     }
 
+    /// When the address of each virtual router moved since `from`.
+    #[must_use]
+    pub fn moves(&self, from: Moment) -> Vec<Vec<Moment>> {
+        let window = Window { from, to: self.now() };
+        let all = std::iter::once(&self.lab.holders).chain(&self.more_holders);
+        all.map(|holders| moves(&holders.changes(), window)).collect()
+    }
+
     /// Who holds an address of each virtual router, and since when, as far as that was after `from`.
     #[must_use]
     pub fn arrivals(&self, from: Moment, number: usize) -> Vec<Option<Moment>> {
@@ -241,7 +249,7 @@ fn held(holders: &Holders, window: Window, moves_allowed: usize) -> Numbers {
         both_held: times.both,
         both_hold_on: holders_at(&changes, window.to).len() > 1,
         absent: times.absent,
-        false_moves: moves(&changes, window).saturating_sub(moves_allowed),
+        false_moves: moves(&changes, window).len().saturating_sub(moves_allowed),
         ..Numbers::default()
     }
 }

@@ -149,15 +149,17 @@ pub fn moments_without(
     moments.filter(|moment| !held(*moment)).count()
 }
 
-/// How often within `window` the address moved to another box. Where several hold it, it belongs
-/// to the latest to get it.
+/// When within `window` the address moved to another box. Where several hold it, it belongs to the
+/// latest to get it.
 #[must_use]
-pub fn moves(changes: &[Change], window: Window) -> usize {
+pub fn moves(changes: &[Change], window: Window) -> Vec<Moment> {
     let mut owner = holders_at(changes, window.from).last().copied();
-    let mut moves = 0;
+    let mut moves = Vec::new();
     for change in changes.iter().filter(|change| window.contains(change.at)) {
         let next = holders_at(changes, change.at).last().copied().or(owner);
-        moves += usize::from(owner.is_some() && next != owner);
+        if owner.is_some() && next != owner {
+            moves.push(change.at);
+        }
         owner = next;
     }
     moves
@@ -235,14 +237,14 @@ mod tests {
     #[test]
     fn an_address_that_goes_and_comes_back_has_not_moved() {
         let all = Window { from: ms(0), to: ms(1000) };
-        assert_eq!(moves(&[held(10, 0), gone(200, 0), held(260, 0)], all), 0);
-        assert_eq!(moves(&[held(10, 0), gone(200, 0), held(260, 1)], all), 1);
+        assert_eq!(moves(&[held(10, 0), gone(200, 0), held(260, 0)], all), []);
+        assert_eq!(moves(&[held(10, 0), gone(200, 0), held(260, 1)], all), [ms(260)]);
     }
 
     #[test]
     fn an_address_that_the_first_of_two_holders_keeps_has_moved_twice() {
         let changes = [held(10, 0), held(200, 1), gone(300, 1)];
-        assert_eq!(moves(&changes, Window { from: ms(100), to: ms(1000) }), 2);
+        assert_eq!(moves(&changes, Window { from: ms(100), to: ms(1000) }).len(), 2);
         assert_eq!(holders_at(&changes, ms(250)), [0, 1]);
         assert_eq!(holders_at(&changes, ms(300)), [0]);
     }

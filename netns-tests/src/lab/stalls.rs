@@ -13,7 +13,7 @@ use thread_priority::{
     set_thread_priority_and_policy, thread_native_id,
 };
 
-use crate::clock::{Clock, Moment};
+use crate::clock::Clock;
 use crate::failure::{OrFail, Result};
 use crate::traffic::window::Window;
 
@@ -54,11 +54,14 @@ impl Stalls {
         Ok(Self(notes))
     }
 
-    /// The longest time since `since` that a processor stood still.
+    /// The longest time that a processor stood still, of those that touch the window.
     #[must_use]
-    pub fn longest(&self, since: Moment) -> Duration {
+    pub fn longest(&self, window: Window) -> Duration {
         let stalls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let lengths = stalls.iter().filter(|stall| stall.to >= since).map(|it| it.to - it.from);
+        let lengths = stalls
+            .iter()
+            .filter(|it| it.to >= window.from && it.from <= window.to)
+            .map(|it| it.to - it.from);
         lengths.max().unwrap_or_default()
     }
 }

@@ -109,17 +109,32 @@ const WINDOWS: usize = 5;
 /// What the supervisor may need of a core for them.
 const CPU_MAX_PERCENT: f64 = 1.0;
 
+/// What keepalived needs for the same where that bound was set. Where it needs more, because others share the processor
+/// and its caches, everybody does: in runs with 1.05 and 2.09 % we needed 0.86 of that both times.
+const KEEPALIVED_PERCENT: f64 = 1.05;
+
 /// The drill: 16 virtual routers with adverts every 100 ms cost the active box little, and no more than they cost
 /// keepalived. The kernel charges the sender for what receivers in the same lab get.
 ///
 /// # Errors
 /// When it cannot be brought to its end.
 pub async fn routers(binary: PathBuf) -> Result<Verdict> {
-    let ours = work(&binary, Contender::Haagent).await?;
-    let theirs = work(&binary, Contender::Keepalived).await?;
+    let (haagent, ours) = at_work(&binary, Contender::Haagent).await?;
+    let (keepalived, theirs) = at_work(&binary, Contender::Keepalived).await?;
+    // In the same windows: what else happens on this machine makes the work of both dearer.
+    let (mut costs, mut their_costs) = (Vec::new(), Vec::new());
+    for _ in 0..WINDOWS {
+        let before = (cpu_time(ours)?, cpu_time(theirs)?);
+        sleep(WORK).await;
+        costs.push(cpu_time(ours)?.saturating_sub(before.0));
+        their_costs.push(cpu_time(theirs)?.saturating_sub(before.1));
+    }
+    drop((haagent, keepalived));
+    let (ours, theirs) = (median(costs.into_iter()), median(their_costs.into_iter()));
     let percent = |cpu: Duration| cpu.as_secs_f64() * 100.0 / WORK.as_secs_f64();
     let (ours, theirs) = (percent(ours), percent(theirs));
-    let most = CPU_MAX_PERCENT.min(theirs);
+    let slowness = (theirs / KEEPALIVED_PERCENT).max(1.0);
+    let most = (CPU_MAX_PERCENT * slowness).min(theirs);
     Ok(Verdict::default()
         .expect(ours <= most, format!("we need {ours:.2} % of a core, more than {most:.2} %"))
         .remark(format!(
@@ -127,21 +142,15 @@ pub async fn routers(binary: PathBuf) -> Result<Verdict> {
         )))
 }
 
-/// The processor time of the active box in a window, the median of several.
-async fn work(binary: &Path, contender: Contender) -> Result<Duration> {
+/// A pair that does nothing but advertise, and the process on the active box that does.
+async fn at_work(binary: &Path, contender: Contender) -> Result<(Contest, i32)> {
     let interval = Settings::default().advert_interval();
     let settings = Settings { more_routers: vec![interval; MORE_ROUTERS], ..Settings::default() };
     let contest = Contest::start(binary, contender, settings).await?;
     let active = contest.settled().await?;
     let elector = contest.boxes[active].processes(&[Part::Elector]).await?;
     let elector = elector.first().map_or(0, |process| process.as_raw());
-    let mut windows = Vec::new();
-    for _ in 0..WINDOWS {
-        let before = cpu_time(elector)?;
-        sleep(WORK).await;
-        windows.push(cpu_time(elector)?.saturating_sub(before));
-    }
-    Ok(median(windows.into_iter()))
+    Ok((contest, elector))
 }
 
 /// The time that all threads of a process have had a processor, in user space and in the kernel. `/proc/PID/stat` has

@@ -26,6 +26,7 @@ use crate::failure::Result;
 use crate::lab::stalls::Stalls;
 use crate::router::contender::Contender;
 use crate::router::settings::Settings;
+use crate::traffic::window::Window;
 use crate::verdict::{Verdict, whole_ms};
 
 /// Something that is done to a box.
@@ -145,7 +146,8 @@ async fn rounds(binary: &Path, contender: Contender, fault: &Fault, pace: Pace) 
             contest.answered().await?;
         }
         // Who stands still for so long rightly loses the address, or what it holds to the guard.
-        let stood_still = stalls.longest(from) + pace.interval >= contest.active_down();
+        let stood_still = stalls.longest(Window { from, to: contest.now() }) + pace.interval
+            >= contest.active_down();
         if stood_still && rounds.repeats < REPEATS_MAX {
             rounds.repeats += 1;
             continue;
